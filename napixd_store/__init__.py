@@ -1,0 +1,56 @@
+"""Persistent dicts and atomic counters.
+
+Two things to learn: a **Store** is a dict kept in a *collection*; a **Counter** is an integer
+kept under a *name*. A *backend* says where.
+
+>>> from napixd_store import Counter, Store
+>>> tickets = Store('tickets', backend='Memory')
+>>> ids = Counter('ticket-id', backend='Memory')
+>>> tickets['scp-%03i' % ids.increment()] = {'title': 'No coffee'}
+>>> tickets.snapshot()
+{'scp-001': {'title': 'No coffee'}}
+"""
+
+from napixd_store.base import StoreBackend
+from napixd_store.counter import CounterBackend
+from napixd_store.errors import (
+    ConfigError,
+    Conflict,
+    CorruptData,
+    CounterOverflow,
+    InvalidKey,
+    InvalidName,
+    InvalidValue,
+    NoSuchStoreBackend,
+    OutcomeUnknown,
+    ReadOnly,
+    StoreError,
+    StoreFull,
+    Unavailable,
+    WrongType,
+)
+from napixd_store.opening import Counter, Store
+from napixd_store.settings import configure
+
+__all__ = [
+    "ConfigError",
+    "Conflict",
+    "CorruptData",
+    "Counter",
+    "CounterBackend",
+    "CounterOverflow",
+    "InvalidKey",
+    "InvalidName",
+    "InvalidValue",
+    "NoSuchStoreBackend",
+    "OutcomeUnknown",
+    "ReadOnly",
+    "Store",
+    "StoreBackend",
+    "StoreError",
+    "StoreFull",
+    "Unavailable",
+    "WrongType",
+    "configure",
+]
+__version__ = "0.1.0"

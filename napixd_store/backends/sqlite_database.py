@@ -1,0 +1,192 @@
+"""The connection to one SQLite file: a session per thread, transactions, and forks.
+
+SQLite's handles must not be shared by threads in the middle of a transaction, and must not
+cross a fork at all (https://www.sqlite.org/howtocorrupt.html, section 2.6). So each thread has
+a session of its own, closed when the thread ends; before a fork all sessions are closed, once
+what they do is done, and each is opened again when it is next used.
+"""
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from napixd_store.backends import sqlite_file
+from napixd_store.connections import Connection
+from napixd_store.errors import ConfigError
+from napixd_store.places import home
+
+_SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/pragma.html
+
+
+def open_database(
+    *,
+    path: Path | str | None = None,
+    durability: Literal["power", "process"] = "power",
+    timeout: float = 30.0,
+) -> "Database":
+    """Return the database at *path*; nothing is opened before it is used.
+
+    Args:
+        path: the file; ``stores/store.sqlite`` in the home folder when not given.
+        durability: ``power`` syncs each commit; ``process`` may lose the last ones in a power cut.
+        timeout: seconds to wait for other writers before `Unavailable`.
+
+    Raises:
+        ConfigError: Python was built with a SQLite older than 3.37.
+    """
+    if sqlite3.sqlite_version_info < sqlite_file.MINIMUM_SQLITE:
+        needed = ".".join(map(str, sqlite_file.MINIMUM_SQLITE))
+        raise ConfigError(
+            f"the SQLite backend needs SQLite {needed} or newer, and this Python has "
+            f"{sqlite3.sqlite_version}"
+        )
+    place = home() / "stores" / "store.sqlite" if path is None else Path(path).expanduser()
+    return Database(place, durability, timeout)
+
+
+class _Session:
+    """One thread's handle; `lock` keeps a fork and `Database.close` out while it works."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.handle: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        if self.handle is not None:
+            self.handle.close()
+            self.handle = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Database(Connection):
+    """One SQLite file, used by all stores and counters of its path and options."""
+
+    def __init__(self, path: Path, durability: str, timeout: float) -> None:
+        super().__init__()
+        self.path, self.place, self.durability = path, str(path), durability
+        self._timeout = timeout
+        self._checked = False
+        self._begin_anew()
+
+    def read(self, sql: str, *parameters: Sequence[Any]) -> list[Any]:
+        """Return the rows of a query, run once for each of *parameters* over one state."""
+        session = self._session()
+        try:
+            with session.lock:
+                handle = session.handle or self._open(session)
+                if len(parameters) == 1:
+                    return handle.execute(sql, parameters[0]).fetchall()
+                rows = []
+                handle.execute("BEGIN")
+                try:
+                    for each in parameters:
+                        rows += handle.execute(sql, each).fetchall()
+                finally:
+                    handle.execute("ROLLBACK")
+                return rows
+        except sqlite3.Error as exc:
+            raise sqlite_file.translated(exc, self.path, writing=False) from exc
+
+    def read_until(self, sql: str, parameters: Sequence[Any], enough: int) -> list[Any]:
+        """Return rows until their last columns (bytes) add up to *enough*; no more is fetched."""
+        session = self._session()
+        rows, size = [], 0
+        try:
+            with session.lock:
+                cursor = (session.handle or self._open(session)).execute(sql, parameters)
+                for row in cursor:
+                    rows.append(row)
+                    size += len(row[-1])
+                    if size >= enough:
+                        break
+                cursor.close()
+        except sqlite3.Error as exc:
+            raise sqlite_file.translated(exc, self.path, writing=False) from exc
+        return rows
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run the block as one write transaction: all of it, or on any exception nothing."""
+        session = self._session()
+        committing = False
+        with session.lock:
+            try:
+                handle = session.handle or self._open(session)
+                handle.execute("BEGIN IMMEDIATE")
+                try:
+                    yield handle
+                    committing = True
+                    handle.execute("COMMIT")
+                except BaseException:
+                    if handle.in_transaction:
+                        handle.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as exc:
+                raise sqlite_file.translated(exc, self.path, writing=committing) from exc
+
+    def close(self) -> None:
+        """Close the sessions of all threads, each when what it does is done."""
+        with self.lock:
+            for session in list(self._sessions):
+                with session.lock:
+                    session.close()
+
+    # --- forks -------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Wait for every session to finish, close it, and hold it until after the fork."""
+        self.lock.acquire()  # from here on no thread gets a new session
+        self._held[:] = self._sessions
+        for session in self._held:
+            session.lock.acquire()
+            session.close()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the threads go on; each opens its handle again."""
+        for session in self._held:
+            session.lock.release()
+        self._held.clear()
+        self.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the other threads' sessions: their threads do not exist here."""
+        self._begin_anew()
+        self.lock.release()
+
+    def _begin_anew(self) -> None:
+        self._local = threading.local()
+        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._held: list[_Session] = []
+
+    # --- sessions ----------------------------------------------------------------------------
+
+    def _session(self) -> _Session:
+        try:
+            session: _Session = self._local.session
+        except AttributeError:
+            with self.lock:
+                session = self._local.session = _Session()
+                self._sessions.add(session)
+        return session
+
+    def _open(self, session: _Session) -> sqlite3.Connection:
+        if not self._checked:
+            sqlite_file.ensure(self.path)
+            sqlite_file.check(self.path)
+            self._checked = True
+        handle = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",  # never creates: a vanished file is an error
+            uri=True,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,  # a fork closes the handles of all threads
+        )
+        session.handle = handle
+        handle.execute(f"PRAGMA synchronous={_SYNCHRONOUS[self.durability]}")
+        return handle

@@ -1,0 +1,93 @@
+"""The base of all counters: what is checked and derived once, whatever keeps the number."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from napixd_store.connections import Connection, Opener, connect
+from napixd_store.integers import exact, in_range
+from napixd_store.names import check_name
+from napixd_store.options import bind
+
+
+class CounterBackend:
+    """An integer kept under a *name*, which outlives the process.
+
+    A backend writes three methods: ``_value()``, ``_increment(by)`` and ``_reset(to)``, each
+    atomic in its medium; it never reads first and writes then.
+
+    Guarantees: safe from any thread, process and forked child. Numbers that `increment` returns
+    never repeat as long as every step is positive and nobody resets; what an acknowledged one
+    survives is `durability`. A skipped number is possible after a crash, a repeated one is not.
+
+    ``with counter as n:`` is a gauge: +1 on entering, −1 on leaving, also on an exception. A
+    process that dies inside the block leaves the gauge one too high: repair it with `reset`.
+
+    >>> from napixd_store.backends.memory import MemoryCounter
+    >>> ids = MemoryCounter('ids', {})
+    >>> 'scp-%03i' % ids.increment()
+    'scp-001'
+    >>> ids.reset()
+    1
+    """
+
+    opener: ClassVar[Opener] = Connection
+    """Makes the connection; its keyword-only arguments are the backend's options."""
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
+        self._name = check_name(name, "counter")
+        (own,) = bind(type(self).__name__, options, type(self).opener)
+        self._connection: Any = connect(type(self).opener, own)
+
+    def _value(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} has no _value()")
+
+    def _increment(self, by: int) -> int:
+        raise NotImplementedError(f"{type(self).__name__} has no _increment(by)")
+
+    def _reset(self, to: int) -> int:
+        raise NotImplementedError(f"{type(self).__name__} has no _reset(to)")
+
+    @property
+    def name(self) -> str:
+        """The name given when it was opened."""
+        return self._name
+
+    @property
+    def durability(self) -> str:
+        """What an acknowledged increment survives: ``memory process power replicated``."""
+        return str(self._connection.durability)
+
+    @property
+    def value(self) -> int:
+        """The present value; 0 when new."""
+        return self._value()
+
+    def increment(self, by: int = 1) -> int:
+        """Add *by* and return the number that this very call produced.
+
+        Raises:
+            InvalidValue: *by* is not exactly an int.
+            CounterOverflow: the sum would leave −2**63 … 2**63−1; the value is unchanged.
+        """
+        return self._increment(in_range(exact(by, "by"), self._where()))
+
+    def decrement(self, by: int = 1) -> int:
+        """Subtract *by* and return the number that this very call produced."""
+        return self.increment(-exact(by, "by"))
+
+    def reset(self, to: int = 0) -> int:
+        """Set the value to *to* and return the old one, in one atomic step."""
+        return self._reset(in_range(exact(to, "to"), self._where()))
+
+    def __enter__(self) -> int:
+        return self.increment()
+
+    def __exit__(self, *exception: object) -> None:
+        self.decrement()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._name!r} in {self._connection.place}>"
+
+    def _where(self) -> str:
+        return f"{type(self).__name__} {self._name!r} in {self._connection.place}"

@@ -1,0 +1,88 @@
+"""Every error this library raises, in one tree.
+
+::
+
+    StoreError
+    ├── NoSuchStoreBackend (LookupError)      a name does not lead to a class
+    ├── ConfigError (ValueError)              an option, a setting, rights or a version are wrong
+    ├── InvalidName (ValueError, TypeError)   a collection or counter name that no backend takes
+    ├── InvalidKey (ValueError, TypeError)    a key that no backend takes
+    ├── InvalidValue (ValueError, TypeError)  a value that would not come back equal
+    ├── WrongType (TypeError)                 the key holds something else than the operation needs
+    ├── CounterOverflow (OverflowError)       outside −2**63 … 2**63−1; the number is unchanged
+    ├── CorruptData (ValueError)              unreadable or foreign data, left as it was found
+    ├── Conflict                              somebody else changed it meanwhile; nothing applied
+    ├── Unavailable (ConnectionError)         the medium does not answer; **not applied**
+    ├── OutcomeUnknown (ConnectionError)      the medium broke off in the middle; **maybe applied**
+    ├── StoreFull (OSError)                   no room; not applied, the old data is intact
+    └── ReadOnly (PermissionError)            no right to write; not applied
+
+Each is also the built-in exception in brackets, so that code which knows nothing of us can
+catch it. A message says what happened, where, whether the change was applied and what to do
+next. It shows keys and names, never a value and never a secret.
+"""
+
+from collections.abc import Iterable
+
+
+class StoreError(Exception):
+    """The root: ``except StoreError`` catches whatever this library raises on purpose."""
+
+
+class NoSuchStoreBackend(StoreError, LookupError):
+    """A backend's name does not lead to a class."""
+
+
+class ConfigError(StoreError, ValueError):
+    """An option is unknown or mistyped, or the medium cannot give what was asked of it."""
+
+
+class InvalidName(StoreError, ValueError, TypeError):
+    """A collection's or counter's name is not a text of 1 to 1,000 characters."""
+
+
+class InvalidKey(StoreError, ValueError, TypeError):
+    """A key is neither an ``int`` nor a text of 1 to 1,000 characters."""
+
+
+class InvalidValue(StoreError, ValueError, TypeError):
+    """A value would not come back equal and of the same type, so it was refused."""
+
+
+class WrongType(StoreError, TypeError):
+    """What is stored there is not of the type that the operation works on."""
+
+
+class CounterOverflow(StoreError, OverflowError):
+    """The result would leave the range −2**63 … 2**63−1; the number is unchanged."""
+
+
+class CorruptData(StoreError, ValueError):
+    """What is stored cannot be read, or is not ours; it was left exactly as it is."""
+
+
+class Conflict(StoreError):
+    """A key changed after it was read, so nothing of the write was applied.
+
+    ``keys`` lists the keys concerned, as the caller knows them.
+    """
+
+    def __init__(self, message: str, keys: Iterable[str | int] = ()) -> None:
+        super().__init__(message)
+        self.keys = list(keys)
+
+
+class Unavailable(StoreError, ConnectionError):
+    """The medium does not answer; the operation was **not** applied."""
+
+
+class OutcomeUnknown(StoreError, ConnectionError):
+    """The medium broke off in the middle; the operation **may or may not** be applied."""
+
+
+class StoreFull(StoreError, OSError):
+    """There is no room left; the operation was not applied and the old data is intact."""
+
+
+class ReadOnly(StoreError, PermissionError):
+    """The medium may be read but not written; the operation was not applied."""

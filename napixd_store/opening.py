@@ -1,0 +1,81 @@
+"""``Store()`` and ``Counter()``: from a name to an instance of the right class."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from napixd_store.base import StoreBackend
+from napixd_store.counter import CounterBackend
+from napixd_store.options import bind
+from napixd_store.resolve import resolve_counter, resolve_store, resolve_type
+from napixd_store.settings import Default, current
+
+
+def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock long did
+    collection: str, backend: str | type | None = None, **options: Any
+) -> StoreBackend[Any]:
+    """Return the store of *collection*: a dict that outlives the process.
+
+    *backend* is a standard class or family name (``'SQLite'``, ``'MemoryStore'``), or the dotted
+    path of any class; None is the default of the settings. *options* are the backend's. The
+    settings' options apply too where *backend* is the settings' own; those given here win. The
+    store is built as ``cls(collection, options)``, without I/O: a service starts while its
+    medium is down.
+
+    Raises:
+        NoSuchStoreBackend: *backend* does not lead to a class.
+        InvalidName: no backend takes such a collection name.
+        ConfigError: an option is unknown or mistyped.
+
+    >>> users = Store('users', backend='Memory')
+    >>> users['alice'] = {'admin': True}
+    >>> users['alice']
+    {'admin': True}
+    >>> users.drop()
+    """
+    cls, chosen = choose_store(backend, options, current().store)
+    store: StoreBackend[Any] = cls(collection, chosen)
+    return store
+
+
+def Counter(  # noqa: N802 - as Store
+    name: str, backend: str | type | None = None, **options: Any
+) -> CounterBackend:
+    """Return the counter *name*: an integer that never hands out a number twice.
+
+    *backend* and *options* as for `Store`; a store's name stands for its counter.
+
+    Raises:
+        NoSuchStoreBackend, InvalidName, ConfigError: as `Store` does.
+
+    >>> ids = Counter('ids', backend='Memory')
+    >>> ids.increment(), ids.increment()
+    (1, 2)
+    >>> ids.reset()
+    2
+    """
+    cls, chosen = choose_counter(backend, options, current().counter)
+    counter: CounterBackend = cls(name, chosen)
+    return counter
+
+
+def choose_store(
+    backend: str | type | None, options: Mapping[str, Any], default: Default
+) -> tuple[type, dict[str, Any]]:
+    """Return the store class of *backend* and the options to build it with."""
+    cls = resolve_store(default.backend if backend is None else backend)
+    chosen = dict(options)
+    if backend is None or cls is resolve_store(default.backend):
+        chosen = {**default.options, **options}
+    if isinstance(chosen.get("type"), str):
+        chosen["type"] = resolve_type(chosen["type"])
+    return cls, chosen
+
+
+def choose_counter(
+    backend: str | type | None, options: Mapping[str, Any], default: Default
+) -> tuple[type, dict[str, Any]]:
+    """Return the counter class of *backend* and the options to build it with."""
+    cls = resolve_counter(default.backend if backend is None else backend)
+    if backend is None or cls is resolve_counter(default.backend):
+        return cls, {**default.options, **options}
+    return cls, dict(options)

@@ -1,0 +1,137 @@
+"""Options, declared by the keyword-only arguments of a function.
+
+A backend says which options it takes by the signature of its opener, and nowhere else. Here
+given options are held against such signatures: an unknown or mistyped one is an error that
+names the nearest known option, and a text (from an INI file, a URL or the environment) is
+turned into the declared type, never into a guessed one.
+
+>>> def opener(*, host: str = 'localhost', port: int = 6379, ssl: bool = False): ...
+>>> bind('RedisStore', {'port': '6380', 'ssl': 'yes'}, opener)
+[{'port': 6380, 'ssl': True}]
+>>> bind('RedisStore', {'prot': 6380}, opener)
+Traceback (most recent call last):
+    ...
+napixd_store.errors.ConfigError: RedisStore: unknown option 'prot' (did you mean 'port'?)
+"""
+
+import functools
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from napixd_store.errors import ConfigError
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True}
+_WORDS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+def bind(
+    what: str, options: Mapping[str, Any], *functions: Callable[..., Any]
+) -> list[dict[str, Any]]:
+    """Divide *options* among *functions*: for each, the keyword arguments to call it with.
+
+    *what* (``'SQLiteStore'``) opens each message. The caller's mapping is not changed.
+
+    Raises:
+        ConfigError: an option is unknown, missing, or of another type than declared.
+    """
+    declared = [declarations(function) for function in functions]
+    known = {name for names in declared for name in names}
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"{what}: unknown option {name!r}{nearest(name, known)}")
+    for function in functions:
+        for name in _required(function):
+            if name not in options:
+                raise ConfigError(f"{what}: the option {name!r} is missing")
+    return [
+        {
+            name: _coerced(what, name, value, names[name])
+            for name, value in options.items()
+            if name in names
+        }
+        for names in declared
+    ]
+
+
+@functools.cache
+def declarations(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Return the options that *function* declares, each with its type."""
+    hints = get_type_hints(function)
+    return types.MappingProxyType({name: hints.get(name, Any) for name in _keywords(function)})
+
+
+def nearest(name: object, known: set[str]) -> str:
+    """Return ``" (did you mean 'port'?)"`` for a misspelt *name*, or the list of known names."""
+    import difflib  # for a message only: no program that is right pays for loading it
+
+    close = difflib.get_close_matches(str(name), known, n=1)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known: {', '.join(sorted(known))})" if known else ""
+
+
+def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
+    code = getattr(function, "__code__", None)
+    if code is None:  # a class without an __init__ of its own, such as Connection
+        return ()
+    names: tuple[str, ...] = code.co_varnames
+    return names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+
+
+def _required(function: Callable[..., Any]) -> list[str]:
+    defaults = getattr(function, "__kwdefaults__", None) or {}
+    return [name for name in _keywords(function) if name not in defaults]
+
+
+def _coerced(what: str, name: str, value: Any, hint: Any) -> Any:
+    alternatives = _alternatives(hint)
+    for kind in alternatives:
+        if _fits(value, kind):
+            return float(value) if kind is float else value
+    if isinstance(value, str):
+        for kind in alternatives:
+            try:
+                return _from_text(value, kind)
+            except (KeyError, ValueError):
+                continue
+    wanted = " or ".join(_described(kind) for kind in alternatives)
+    given = "a text that is none" if isinstance(value, str) else type(value).__name__
+    hint_for_ini = " (';' and '#' begin no comment behind an INI value)"
+    raise ConfigError(
+        f"{what}: the option {name!r} must be {wanted}, not {given}"
+        f"{hint_for_ini if isinstance(value, str) else ''}"
+    )
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is Any:
+        return True
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind is float:
+        return type(value) in (int, float)
+    if kind is int:
+        return type(value) is int
+    return isinstance(value, kind)
+
+
+def _from_text(text: str, kind: Any) -> Any:
+    if kind is bool:
+        return _WORDS[text.strip().lower()]
+    if kind in (int, float):
+        return kind(text)
+    if kind is Path:
+        return Path(text)
+    raise ValueError
+
+
+def _described(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(kind))
+    return {bool: "yes or no", type(None): "None", Path: "a path"}.get(kind) or str(kind.__name__)

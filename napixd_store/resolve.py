@@ -1,0 +1,130 @@
+"""From a backend's name to its class. Nothing is ever evaluated.
+
+A bare name is looked up in the table below, then among the entry points of the group
+``napixd_store.backends``; a dotted path is imported. Only the chosen module is imported, so an
+uninstalled driver hurts nobody who does not name it.
+"""
+
+import importlib
+from typing import Any
+
+from napixd_store.base import StoreBackend
+from napixd_store.counter import CounterBackend
+from napixd_store.errors import ConfigError, NoSuchStoreBackend
+from napixd_store.options import nearest
+
+STANDARD: dict[str, tuple[str, str, str]] = {
+    "Memory": ("napixd_store.backends.memory", "MemoryStore", "MemoryCounter"),
+    "SQLite": ("napixd_store.backends.sqlite", "SQLiteStore", "SQLiteCounter"),
+}
+"""Family -> module, store class, counter class; each of the three names will do."""
+
+OLD_NAMES = {
+    "napixd.store.backends.local.LocalBackend": "Memory",
+    "napixd.store.backends.local.LocalCounter": "Memory",
+}
+"""Dotted paths of the Napix server, as people's settings still hold them -> family."""
+
+ENTRY_POINTS = "napixd_store.backends"
+
+
+def resolve_store(name: str | type) -> type:
+    """Return the store class that *name* stands for.
+
+    Raises:
+        NoSuchStoreBackend: it leads to no class; the cause is kept.
+    """
+    return _resolve(name, store=True)
+
+
+def resolve_counter(name: str | type) -> type:
+    """Return the counter class that *name* stands for; a store's name gives its counter.
+
+    Raises:
+        NoSuchStoreBackend: it leads to no class; the cause is kept.
+    """
+    return _resolve(name, store=False)
+
+
+def resolve_type(path: str) -> Any:
+    """Return what the dotted *path* of a store's option ``type`` names.
+
+    Raises:
+        ConfigError: there is nothing of that name; the cause is kept.
+    """
+    try:
+        if "." not in path or not _is_dotted(path):
+            raise NoSuchStoreBackend("not a dotted path")
+        return _attribute(f"the type {path!r}", *path.rsplit(".", 1))
+    except NoSuchStoreBackend as exc:
+        raise ConfigError(f"the option 'type' is no dotted path of a class: {exc}") from exc
+
+
+def _resolve(name: str | type, store: bool) -> type:
+    found = name if isinstance(name, type) else _find(name, store)
+    if not isinstance(found, type):
+        raise NoSuchStoreBackend(
+            f"the backend {name!r} is no class: {type(found).__name__} found there"
+        )
+    if not store and issubclass(found, StoreBackend):
+        if found.counter is None:
+            raise NoSuchStoreBackend(f"{found.__name__} is a store that names no counter class")
+        return found.counter
+    if store and issubclass(found, CounterBackend):
+        raise NoSuchStoreBackend(f"{found.__name__} is a counter, not a store")
+    return found
+
+
+def _find(name: object, store: bool) -> Any:
+    if not isinstance(name, str) or not _is_dotted(name):
+        raise NoSuchStoreBackend(
+            f"a backend is named by a class name or a dotted path, not by {name!r}"
+        )
+    what = f"the backend {name!r}"
+    name = OLD_NAMES.get(name, name)
+    for family, (module, store_class, counter_class) in STANDARD.items():
+        if name in (family, store_class, counter_class):
+            return _attribute(what, module, store_class if store else counter_class)
+    if "." in name:
+        return _attribute(what, *name.rsplit(".", 1))
+    return _entry_point(name)
+
+
+def _is_dotted(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _attribute(what: str, module: str, attribute: str) -> Any:
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as exc:
+        if exc.name and (module == exc.name or module.startswith(f"{exc.name}.")):
+            raise NoSuchStoreBackend(
+                f"{what}: there is no module {exc.name!r}"
+            ) from exc
+        raise NoSuchStoreBackend(
+            f"{what}: {module} was found, but it needs {exc.name!r}, "
+            f"which is not installed"
+        ) from exc
+    except ImportError as exc:
+        raise NoSuchStoreBackend(
+            f"{what}: {module} was found, but could not be imported: {exc}"
+        ) from exc
+    try:
+        return getattr(found, attribute)
+    except AttributeError as exc:
+        raise NoSuchStoreBackend(
+            f"{what}: {module} has no {attribute!r}"
+            f"{nearest(attribute, {each for each in vars(found) if each[0] != '_'})}"
+        ) from exc
+
+
+def _entry_point(name: str) -> Any:
+    from importlib.metadata import entry_points  # slow to import, and rarely needed
+
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name not in found:
+        known = {*STANDARD, *found, *(name for row in STANDARD.values() for name in row[1:])}
+        raise NoSuchStoreBackend(f"there is no backend {name!r}{nearest(name, known)}")
+    point = found[name]
+    return _attribute(f"the backend {name!r}", point.module, point.attr)

@@ -1,0 +1,160 @@
+"""Settings: which backend and options stand behind ``Store('x')`` and ``Counter('y')``.
+
+First come those of whoever is running (a framework's plugin adds itself with `ask_first`), then
+those of `configure`, then ``$NAPIXD_STORE_URL``, then SQLite in the home folder. Each lies over
+the next: a section that names no backend adds its options to the backend below it.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from napixd_store.base import store_options
+from napixd_store.errors import ConfigError
+from napixd_store.options import declarations, nearest
+
+URL_VARIABLE = "NAPIXD_STORE_URL"
+
+_SCHEMES = {"sqlite": ("SQLite", "path"), "memory": ("Memory", "")}
+"""URL scheme -> backend, and the option that the URL's path gives."""
+
+
+class Default(NamedTuple):
+    """The backend, and its options, where a store or counter names none."""
+
+    backend: str | type
+    options: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Default({self.backend!r}, options={sorted(self.options)})"  # values may be secret
+
+
+class Settings(NamedTuple):
+    """The defaults of the process or of an app, apart for stores and counters."""
+
+    store: Default
+    counter: Default
+
+
+def configure(settings: Mapping[str, Any]) -> None:
+    """Set the defaults of this process; an empty mapping takes them back.
+
+    Keys are ``store.backend``, ``store.<option>`` and the same under ``counter``; nested
+    mappings (``{'store': {'backend': …}}``) say the same. Counters follow the ``store`` section
+    unless ``counter.backend`` says otherwise. Stores that are open already are not touched.
+
+    Raises:
+        ConfigError: a key is neither under ``store`` nor under ``counter``, or has no value.
+
+    >>> configure({'store.backend': 'Memory'})
+    >>> current().counter
+    Default('Memory', options=[])
+    >>> configure({})
+    """
+    for key, _value in _flattened(settings):
+        namespace = key.partition(".")[0].lower()
+        if namespace not in ("store", "counter") or "." not in key:
+            raise ConfigError(
+                f"configure(): unknown setting {key!r}: settings are store.<option> and "
+                f"counter.<option>"
+            )
+    global _configured
+    _configured = read(settings, _from_environment()) if settings else None
+
+
+def current() -> Settings:
+    """Return the settings that hold here and now."""
+    for ask in _asked_first:
+        found = ask()
+        if found is not None:
+            return found
+    return of_the_process()
+
+
+def of_the_process() -> Settings:
+    """Return what `configure` or the environment said, whoever is running."""
+    return _configured or _from_environment()
+
+
+def ask_first(provider: Callable[[], Settings | None]) -> None:
+    """Let *provider* answer before the process's settings do; None means: not mine."""
+    if provider not in _asked_first:
+        _asked_first.append(provider)
+
+
+def read(pairs: Mapping[str, Any], below: Settings) -> Settings:
+    """Return the settings in *pairs*, flat or nested, laid over those *below*.
+
+    Keys compare case-insensitively. Deeper ones (``store.<parameter>.<option>``) and other
+    namespaces are somebody else's.
+    """
+    flat = {key.lower(): value for key, value in _flattened(pairs)}
+    for_stores, for_counters = _section(flat, "store"), _section(flat, "counter")
+    store = _over(for_stores, below.store)
+    beneath = below.counter if not for_stores else Default(store.backend, shared(store.options))
+    return Settings(store, _over(for_counters, beneath))
+
+
+def shared(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a store's *options* that describe its connection: a counter's as well."""
+    return {name: options[name] for name in options if name not in declarations(store_options)}
+
+
+_configured: Settings | None = None
+_asked_first: list[Callable[[], Settings | None]] = []
+
+
+def _over(section: Mapping[str, Any], below: Default) -> Default:
+    options = {name: value for name, value in section.items() if name != "backend"}
+    if "backend" in section:
+        return Default(section["backend"], options)
+    return Default(below.backend, {**below.options, **options})
+
+
+def _section(flat: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    section = {}
+    for key, value in flat.items():
+        outer, _, option = key.partition(".")
+        if outer == namespace and option and "." not in option:
+            if value is None:
+                raise ConfigError(f"the setting {key!r} has no value")
+            section[option] = value
+    return section
+
+
+def _flattened(pairs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in pairs.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _from_environment() -> Settings:
+    default = _from_url(os.environ.get(URL_VARIABLE, ""))
+    return Settings(default, Default(default.backend, shared(default.options)))
+
+
+@functools.cache
+def _from_url(url: str) -> Default:
+    """Return what ``sqlite:///var/desk.sqlite?durability=process`` says; SQLite when empty."""
+    if not url:
+        return Default("SQLite", {})
+    parts = urlsplit(url)
+    known = ", ".join(f"{scheme}:" for scheme in _SCHEMES)
+    if parts.scheme not in _SCHEMES:
+        raise ConfigError(
+            f"${URL_VARIABLE}: the scheme {parts.scheme!r} is not known"
+            f"{nearest(parts.scheme, set(_SCHEMES))}: begin with {known}"
+        )
+    backend, path_option = _SCHEMES[parts.scheme]
+    if parts.netloc:
+        raise ConfigError(
+            f"${URL_VARIABLE}: {parts.scheme}: has no host: write {parts.scheme}:///absolute/path"
+        )
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if path_option and parts.path:
+        options[path_option] = unquote(parts.path)
+    return Default(backend, options)
