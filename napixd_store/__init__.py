@@ -4,9 +4,9 @@ Two things to learn: a **Store** is a dict kept in a *collection*; a **Counter**
 kept under a *name*. A *backend* says where.
 
 >>> from napixd_store import Counter, Store
->>> tickets = Store('tickets', backend='Memory')
->>> ids = Counter('ticket-id', backend='Memory')
->>> tickets['scp-%03i' % ids.increment()] = {'title': 'No coffee'}
+>>> tickets = Store("tickets", backend="Memory")
+>>> ids = Counter("ticket-id", backend="Memory")
+>>> tickets["scp-%03i" % ids.increment()] = {"title": "No coffee"}
 >>> tickets.snapshot()
 {'scp-001': {'title': 'No coffee'}}
 """
@@ -53,4 +53,3 @@ __all__ = [
     "WrongType",
     "configure",
 ]
-__version__ = "0.1.0"

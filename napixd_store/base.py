@@ -14,7 +14,6 @@ Everything a caller sees is built on them here. Where a medium does better, a ba
 """
 
 from collections.abc import (
-    Callable,
     Collection,
     ItemsView,
     Iterable,
@@ -80,13 +79,13 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
     `OutcomeUnknown`, `StoreFull`, `ReadOnly` as `napixd_store.errors` describes them.
 
     >>> from napixd_store.backends.memory import MemoryStore
-    >>> users = MemoryStore('users', {})
-    >>> users['alice'] = {'mail': 'alice@example.com'}
-    >>> with users.edit('alice') as user:
-    ...     user['mail'] = 'al@example.org'
-    >>> users['alice']
+    >>> users = MemoryStore("users", {})
+    >>> users["alice"] = {"mail": "alice@example.com"}
+    >>> with users.edit("alice") as user:
+    ...     user["mail"] = "al@example.org"
+    >>> users["alice"]
     {'mail': 'al@example.org'}
-    >>> users.incr('visits')
+    >>> users.incr("visits")
     1
     >>> users.drop()
     """

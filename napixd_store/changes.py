@@ -8,7 +8,7 @@ key's text to the record that must still stand there, or to one of two words:
 ``PRESENT``
     there must be a record, whichever it is.
 
->>> unmet({'a': b'1', 'b': ABSENT, 'c': PRESENT}, {'a': b'1', 'b': b'2'})
+>>> unmet({"a": b"1", "b": ABSENT, "c": PRESENT}, {"a": b"1", "b": b"2"})
 ['b', 'c']
 """
 

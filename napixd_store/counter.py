@@ -23,8 +23,8 @@ class CounterBackend:
     process that dies inside the block leaves the gauge one too high: repair it with `reset`.
 
     >>> from napixd_store.backends.memory import MemoryCounter
-    >>> ids = MemoryCounter('ids', {})
-    >>> 'scp-%03i' % ids.increment()
+    >>> ids = MemoryCounter("ids", {})
+    >>> "scp-%03i" % ids.increment()
     'scp-001'
     >>> ids.reset()
     1

@@ -4,9 +4,9 @@ A collection, a counter's name and a ``str`` key are any text of 1 to 1,000 code
 lone surrogates. An ``int`` key is kept as its decimal digits behind a mark, and a text that
 begins with the mark is marked once more, so that no two keys share a text:
 
->>> [encode_key(key) for key in ('17', 17, -1, '=17')]
+>>> [encode_key(key) for key in ("17", 17, -1, "=17")]
 ['17', '=17', '=-1', '==17']
->>> decode_key('=17')
+>>> decode_key("=17")
 17
 """
 

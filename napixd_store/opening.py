@@ -5,7 +5,6 @@ from typing import Any
 
 from napixd_store.base import StoreBackend
 from napixd_store.counter import CounterBackend
-from napixd_store.options import bind
 from napixd_store.resolve import resolve_counter, resolve_store, resolve_type
 from napixd_store.settings import Default, current
 
@@ -26,9 +25,9 @@ def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock l
         InvalidName: no backend takes such a collection name.
         ConfigError: an option is unknown or mistyped.
 
-    >>> users = Store('users', backend='Memory')
-    >>> users['alice'] = {'admin': True}
-    >>> users['alice']
+    >>> users = Store("users", backend="Memory")
+    >>> users["alice"] = {"admin": True}
+    >>> users["alice"]
     {'admin': True}
     >>> users.drop()
     """
@@ -47,7 +46,7 @@ def Counter(  # noqa: N802 - as Store
     Raises:
         NoSuchStoreBackend, InvalidName, ConfigError: as `Store` does.
 
-    >>> ids = Counter('ids', backend='Memory')
+    >>> ids = Counter("ids", backend="Memory")
     >>> ids.increment(), ids.increment()
     (1, 2)
     >>> ids.reset()

@@ -5,10 +5,10 @@ given options are held against such signatures: an unknown or mistyped one is an
 names the nearest known option, and a text (from an INI file, a URL or the environment) is
 turned into the declared type, never into a guessed one.
 
->>> def opener(*, host: str = 'localhost', port: int = 6379, ssl: bool = False): ...
->>> bind('RedisStore', {'port': '6380', 'ssl': 'yes'}, opener)
+>>> def opener(*, host: str = "localhost", port: int = 6379, ssl: bool = False): ...
+>>> bind("RedisStore", {"port": "6380", "ssl": "yes"}, opener)
 [{'port': 6380, 'ssl': True}]
->>> bind('RedisStore', {'prot': 6380}, opener)
+>>> bind("RedisStore", {"prot": 6380}, opener)
 Traceback (most recent call last):
     ...
 napixd_store.errors.ConfigError: RedisStore: unknown option 'prot' (did you mean 'port'?)

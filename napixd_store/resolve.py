@@ -99,12 +99,9 @@ def _attribute(what: str, module: str, attribute: str) -> Any:
         found = importlib.import_module(module)
     except ModuleNotFoundError as exc:
         if exc.name and (module == exc.name or module.startswith(f"{exc.name}.")):
-            raise NoSuchStoreBackend(
-                f"{what}: there is no module {exc.name!r}"
-            ) from exc
+            raise NoSuchStoreBackend(f"{what}: there is no module {exc.name!r}") from exc
         raise NoSuchStoreBackend(
-            f"{what}: {module} was found, but it needs {exc.name!r}, "
-            f"which is not installed"
+            f"{what}: {module} was found, but it needs {exc.name!r}, which is not installed"
         ) from exc
     except ImportError as exc:
         raise NoSuchStoreBackend(

@@ -6,13 +6,13 @@ of MongoDB's Extended JSON (https://www.mongodb.com/docs/manual/reference/mongod
 an object of exactly one member whose name begins with ``$``.
 
 >>> json = JSONSerializer()
->>> json.dumps('key', {'name': 'Ann', 'tags': ['a', 'b']})
+>>> json.dumps("key", {"name": "Ann", "tags": ["a", "b"]})
 b'{"name":"Ann","tags":["a","b"]}'
->>> json.dumps('key', (1, b'x'))
+>>> json.dumps("key", (1, b"x"))
 b'{"$tuple":[1,{"$bytes":"eA=="}]}'
->>> json.loads('key', json.dumps('key', {1: 'one', '1': 'text'}))
+>>> json.loads("key", json.dumps("key", {1: "one", "1": "text"}))
 {1: 'one', '1': 'text'}
->>> json.dumps('key', {'a': [print]})
+>>> json.dumps("key", {"a": [print]})
 Traceback (most recent call last):
     ...
 napixd_store.errors.InvalidValue: value['a'][0]: builtin_function_or_method cannot be stored
@@ -211,9 +211,9 @@ def _is_plain(value: Any, depth: int) -> bool:
     if kind in _AS_THEY_ARE:
         return True
     if kind is int:
-        return _SMALLEST <= value <= _LARGEST
+        return not (value < _SMALLEST or value > _LARGEST)
     if kind is float:
-        return bool(math.isfinite(value))
+        return math.isfinite(value)
     if depth >= MAX_DEPTH:
         return False
     if kind is dict:
@@ -394,9 +394,7 @@ _SCALARS: dict[type, Callable[[Any, _Path], Any]] = {
     datetime: _write_datetime,
     date: lambda value, path: {"$date": value.isoformat()},
     time: _write_time,
-    timedelta: lambda value, path: {
-        "$timedelta": [value.days, value.seconds, value.microseconds]
-    },
+    timedelta: lambda value, path: {"$timedelta": [value.days, value.seconds, value.microseconds]},
     Decimal: lambda value, path: {"$decimal": str(value)},
     UUID: lambda value, path: {"$uuid": str(value)},
 }
@@ -417,7 +415,7 @@ def _untagged(tree: Any) -> Any:
     if type(tree) is list:
         items = []
         for item in tree:
-            items.append(_untagged(item))
+            items.append(_untagged(item))  # noqa: PERF401 - a comprehension is one more frame
         return items
     if type(tree) is not dict:
         return tree

@@ -48,7 +48,7 @@ def configure(settings: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: a key is neither under ``store`` nor under ``counter``, or has no value.
 
-    >>> configure({'store.backend': 'Memory'})
+    >>> configure({"store.backend": "Memory"})
     >>> current().counter
     Default('Memory', options=[])
     >>> configure({})

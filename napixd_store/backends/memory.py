@@ -43,7 +43,7 @@ class MemoryCounter(CounterBackend):
     Guarantees: atomic among threads. A forked child goes on with its own copy. Durability
     ``memory``: nothing survives the process.
 
-    >>> hits = MemoryCounter('hits', {})
+    >>> hits = MemoryCounter("hits", {})
     >>> hits.increment(), hits.increment(by=2), hits.reset()
     (1, 3, 3)
     """
@@ -77,8 +77,8 @@ class MemoryStore(StoreBackend[V]):
     Guarantees: atomic among threads. A forked child goes on with its own copy. Durability
     ``memory``: nothing survives the process.
 
-    >>> colours = MemoryStore('colours', {})
-    >>> colours.update(red='#f00', blue='#00f')
+    >>> colours = MemoryStore("colours", {})
+    >>> colours.update(red="#f00", blue="#00f")
     >>> list(colours)
     ['red', 'blue']
     >>> colours.drop()

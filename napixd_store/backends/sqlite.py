@@ -21,10 +21,8 @@ V = TypeVar("V")
 _AT_ONCE = 200  # keys in one statement, which is prepared once however many are asked
 _ONE = "SELECT record FROM records WHERE collection = ? AND key = ?"
 _ALL = "SELECT key, record FROM records WHERE collection = ? ORDER BY seq"
-_MANY = (
-    "SELECT key, record FROM records WHERE collection = ? AND key IN ("
-    + ",".join("?" * _AT_ONCE) + ")"
-)
+_PLACES = ",".join("?" * _AT_ONCE)
+_MANY = f"SELECT key, record FROM records WHERE collection = ? AND key IN ({_PLACES})"  # noqa: S608
 _NEXT = (
     "SELECT seq, key, record FROM records WHERE collection = ? AND seq > ? ORDER BY seq LIMIT 1000"
 )
@@ -60,7 +58,7 @@ class SQLiteCounter(CounterBackend):
     a number that was returned is never returned again, even after a power cut; with
     ``durability='process'`` a power cut may take the last numbers back.
 
-    >>> ids = SQLiteCounter('ids', {'path': 'doc.sqlite'})
+    >>> ids = SQLiteCounter("ids", {"path": "doc.sqlite"})
     >>> ids.increment(), ids.increment(by=2), ids.value
     (1, 3, 3)
     """
@@ -95,9 +93,9 @@ class SQLiteStore(StoreBackend[V]):
     kill -9, and a power cut may take the last writes back, never more. `update` is one
     transaction. Iterating takes constant memory and holds no lock between batches.
 
-    >>> users = SQLiteStore('users', {'path': 'doc.sqlite'})
-    >>> users['alice'] = {'mail': 'alice@example.com'}
-    >>> SQLiteStore('users', {'path': 'doc.sqlite'})['alice']
+    >>> users = SQLiteStore("users", {"path": "doc.sqlite"})
+    >>> users["alice"] = {"mail": "alice@example.com"}
+    >>> SQLiteStore("users", {"path": "doc.sqlite"})["alice"]
     {'mail': 'alice@example.com'}
     >>> users.durability
     'power'
@@ -113,12 +111,17 @@ class SQLiteStore(StoreBackend[V]):
             return dict(read(_ALL, (self.collection,)))
         if len(keys) == 1:
             (text,) = keys
-            return {text: record for (record,) in read(_ONE, (self.collection, text))}
+            rows = read(_ONE, (self.collection, text))
+            return {text: rows[0][0]} if rows else {}
         return dict(read(_MANY, *self._in_parts(keys)))
 
     def _write(self, changes: Changes, expected: Expected) -> None:
         gone = [(self.collection, text) for text, record in changes.items() if record is None]
-        put = [(self.collection, text, record) for text, record in changes.items() if record is not None]
+        put = [
+            (self.collection, text, record)
+            for text, record in changes.items()
+            if record is not None
+        ]
         with self._connection.transaction() as handle:
             if expected:
                 current: dict[str, bytes] = {}
@@ -144,8 +147,9 @@ class SQLiteStore(StoreBackend[V]):
             batch = self._connection.read_until(_NEXT, (self.collection, last), _BATCH_BYTES)
             if not batch:
                 return
-            for last, text, record in batch:
+            for _seq, text, record in batch:
                 yield text, record
+            last = batch[-1][0]
 
     def _count(self) -> int:
         rows = self._connection.read(_SIZE, (self.collection,))

@@ -181,7 +181,7 @@ class Database(Connection):
             sqlite_file.check(self.path)
             self._checked = True
         handle = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",  # never creates: a vanished file is an error
+            f"{self.path.absolute().as_uri()}?mode=rw",  # never creates: see sqlite_file
             uri=True,
             timeout=self._timeout,
             isolation_level=None,

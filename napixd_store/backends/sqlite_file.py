@@ -142,7 +142,7 @@ def translated(exc: Exception, path: Path, *, writing: bool) -> StoreError:
         return _of_the_system(exc, path)
     if "not a database" in text or "malformed" in text or "no such table" in text:
         return CorruptData(f"{path}: {said}; {_UNTOUCHED}")
-    if "full" in text or ("i/o error" in text or "unable to open" in text) and _is_full(path):
+    if "full" in text or (("i/o error" in text or "unable to open" in text) and _is_full(path)):
         return StoreFull(
             f"{path}: the disk is full; nothing was changed and the old data is intact: free "
             f"some space and repeat"

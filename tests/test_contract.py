@@ -1,0 +1,58 @@
+"""Every backend passes the contract; so does one of fifteen lines with only the two verbs."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from napixd_store import StoreBackend
+from napixd_store.changes import Changes, Expected, unmet
+from napixd_store.testing import CounterContract, StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    backend = "Memory"
+
+
+class TestMemoryCounter(CounterContract):
+    backend = "Memory"
+
+
+class TestSQLiteStore(StoreContract):
+    backend = "SQLite"
+
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> Mapping[str, Any]:
+        return {"path": tmp_path / "store.sqlite"}
+
+
+class TestSQLiteCounter(CounterContract):
+    backend = "SQLite"
+
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> Mapping[str, Any]:
+        return {"path": tmp_path / "store.sqlite"}
+
+
+class DictStore(StoreBackend[Any]):
+    """What a third party writes: two verbs, and nothing else."""
+
+    kept: ClassVar[dict[str, dict[str, bytes]]] = {}
+
+    def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
+        records = self.kept.get(self.collection, {})
+        return {text: records[text] for text in list(records) if keys is None or text in keys}
+
+    def _write(self, changes: Changes, expected: Expected) -> None:
+        with self._connection.lock:
+            records = self.kept.setdefault(self.collection, {})
+            if refused := unmet(expected, records):
+                raise self._conflict(refused)
+            records.update({text: record for text, record in changes.items() if record is not None})
+            for text in (text for text, record in changes.items() if record is None):
+                records.pop(text, None)
+
+
+class TestDictStore(StoreContract):
+    backend = DictStore
