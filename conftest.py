@@ -1,0 +1,48 @@
+"""Every example of the documents and docstrings is run, and none finds what another one left.
+
+The Python blocks of a document run from top to bottom, as a reader would run them, and share
+their names. A document and a docstring each get an empty folder to stand in, which is their
+`NAPIXD_HOME` too.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+
+@contextmanager
+def _own_folder() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("NAPIXD_HOME", folder)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _docstring(request: pytest.FixtureRequest) -> Iterator[None]:
+    with ExitStack() as stack:
+        if isinstance(request.node, pytest.DoctestItem):
+            stack.enter_context(_own_folder())
+        yield
+
+
+def _open_document(names: dict[str, Any]) -> None:
+    names["_folder"] = ExitStack()
+    names["_folder"].enter_context(_own_folder())
+
+
+def _close_document(names: dict[str, Any]) -> None:
+    names["_folder"].close()
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["*.md"],
+    setup=_open_document,
+    teardown=_close_document,
+).pytest()
