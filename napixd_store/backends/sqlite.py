@@ -42,8 +42,8 @@ _BATCH_BYTES = 2**20
 _COLLECTIONS = "SELECT name FROM collections WHERE size > 0 ORDER BY name"
 _VALUE = "SELECT value FROM counters WHERE name = ?"
 _ADD = (
-    "INSERT INTO counters (name, value) VALUES (?1, ?2) "
-    "ON CONFLICT (name) DO UPDATE SET value = value + ?2 RETURNING value"
+    "INSERT INTO counters (name, value) VALUES (?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
 )
 _SET = (
     "INSERT INTO counters (name, value) VALUES (?, ?) "
