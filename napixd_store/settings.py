@@ -53,7 +53,7 @@ def configure(settings: Mapping[str, Any]) -> None:
     Default('Memory', options=[])
     >>> configure({})
     """
-    for key, _value in _flattened(settings):
+    for key, _value in flattened(settings):
         namespace = key.partition(".")[0].lower()
         if namespace not in ("store", "counter") or "." not in key:
             raise ConfigError(
@@ -90,7 +90,7 @@ def read(pairs: Mapping[str, Any], below: Settings) -> Settings:
     Keys compare case-insensitively. Deeper ones (``store.<parameter>.<option>``) and other
     namespaces are somebody else's.
     """
-    flat = {key.lower(): value for key, value in _flattened(pairs)}
+    flat = {key.lower(): value for key, value in flattened(pairs)}
     for_stores, for_counters = _section(flat, "store"), _section(flat, "counter")
     store = _over(for_stores, below.store)
     beneath = below.counter if not for_stores else Default(store.backend, shared(store.options))
@@ -100,6 +100,15 @@ def read(pairs: Mapping[str, Any], below: Settings) -> Settings:
 def shared(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a store's *options* that describe its connection: a counter's as well."""
     return {name: options[name] for name in options if name not in declarations(store_options)}
+
+
+def flattened(pairs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted keys of nested *pairs*, each with its value; flat ones pass as they are."""
+    for key, value in pairs.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 _configured: Settings | None = None
@@ -122,14 +131,6 @@ def _section(flat: Mapping[str, Any], namespace: str) -> dict[str, Any]:
                 raise ConfigError(f"the setting {key!r} has no value")
             section[option] = value
     return section
-
-
-def _flattened(pairs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in pairs.items():
-        if isinstance(value, Mapping):
-            yield from _flattened(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _from_environment() -> Settings:

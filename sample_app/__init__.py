@@ -1,0 +1,1 @@
+"""Ticket desk: a small Bottle service whose tickets and numbers outlive it."""

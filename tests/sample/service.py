@@ -1,0 +1,85 @@
+"""The Ticket desk as its users run it: a process of its own, spoken to over HTTP."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = re.compile(r"Ticket desk listens on http://127\.0\.0\.1:(\d+)\n")
+TIMEOUT = 30.0
+JSON = {"Content-Type": "application/json"}
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start it in *folder*, where it keeps its tickets; its log goes there too."""
+    with (folder / "service.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "sample_app", *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        )
+
+
+class Service:
+    """A service that is ready; killed at the end of the ``with`` block, if not before."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.process = start(folder, "--port", "0", *arguments)
+        assert self.process.stdout is not None
+        self.stdout = self.process.stdout
+        if not select.select([self.stdout], [], [], TIMEOUT)[0]:
+            self.end(signal.SIGKILL)
+            raise AssertionError(f"not ready within {TIMEOUT} s")
+        said = self.stdout.readline()
+        ready = READY.fullmatch(said)
+        if ready is None:
+            self.end(signal.SIGKILL)
+            raise AssertionError(f"said {said!r}; its log: {(folder / 'service.log').read_text()}")
+        self.port = int(ready[1])
+
+    def request(self, method: str, path: str, fields: Any = None) -> tuple[int, Any]:
+        """Return the status and what the JSON body holds."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        try:
+            connection.request(method, path, None if fields is None else json.dumps(fields), JSON)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"null")
+        finally:
+            connection.close()
+
+    def end(self, signum: signal.Signals) -> int:
+        """Send *signum* and return the exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(signum)
+            self.process.wait(TIMEOUT)
+            self.stdout.close()
+        return self.process.returncode
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end(signal.SIGKILL)
+
+
+def all_tickets(service: Service) -> list[dict[str, Any]]:
+    """Return the tickets of all pages."""
+    tickets: list[dict[str, Any]] = []
+    while True:
+        page = len(tickets) // 100 + 1
+        status, answer = service.request("GET", f"/tickets?per_page=100&page={page}")
+        assert status == 200
+        tickets += answer["tickets"]
+        if len(tickets) == answer["total"]:
+            return tickets
+        assert len(answer["tickets"]) == 100
