@@ -10,7 +10,7 @@ A backend writes two methods over *records*, the encoded bytes of one value:
     nothing and raise ``self._conflict(texts)``.
 
 Everything a caller sees is built on them here. Where a medium does better, a backend refines
-``_scan``, ``_count``, ``_drop`` or ``_incr``, and lists its ``collections``.
+``_get``, ``_scan``, ``_count``, ``_drop`` or ``_incr``, and lists its ``collections``.
 """
 
 from collections.abc import (
@@ -122,6 +122,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
 
     # --- what a backend may refine -----------------------------------------------------------
 
+    def _get(self, text: str) -> bytes | None:
+        return self._load((text,)).get(text)
+
     def _scan(self) -> Iterator[tuple[str, bytes]]:
         return iter(self._load().items())
 
@@ -133,7 +136,7 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
 
     def _incr(self, text: str, by: int) -> int:
         while True:
-            record = self._records._load((text,)).get(text)
+            record = self._records._get(text)
             value: Any = 0 if record is None else self._decode(text, record)
             if type(value) is not int:
                 raise WrongType(
@@ -177,14 +180,14 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
 
     def __getitem__(self, key: Key) -> V:
         text = encode_key(key)
-        record = self._records._load((text,)).get(text)
+        record = self._records._get(text)
         if record is None:
             raise KeyError(key)
         return self._decode(text, record)
 
     def __contains__(self, key: object) -> bool:
         text = encode_key(key)
-        return text in self._records._load((text,))
+        return self._records._get(text) is not None
 
     def __len__(self) -> int:
         return self._records._count()
@@ -260,7 +263,7 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         """Remove *key* and return its value; of all who pop it at once, exactly one gets it."""
         text = encode_key(key)
         while True:
-            record = self._records._load((text,)).get(text)
+            record = self._records._get(text)
             if record is None:
                 if default is _MISSING:
                     raise KeyError(key)
@@ -285,7 +288,7 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         """Return the value of *key*, having put *default* there if there was none."""
         text = encode_key(key)
         while True:
-            record = self._records._load((text,)).get(text)
+            record = self._records._get(text)
             if record is not None:
                 return self._decode(text, record)
             with suppress(Conflict):
@@ -319,7 +322,7 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
                 the block may be run again.
         """
         text = encode_key(key)
-        record = self._records._load((text,)).get(text)
+        record = self._records._get(text)
         if record is None and default is _MISSING:
             raise KeyError(key)
         before = self._dumps(text, default if record is None else self._decode(text, record))
@@ -424,8 +427,9 @@ class _Items(ItemsView[Key, V]):
 
     def __iter__(self) -> Iterator[tuple[Key, V]]:
         store = self._mapping
+        decode = store._loads if store._copy is None else store._copy.decode
         for text, record in store._records._scan():
-            yield decode_key(text), store._decode(text, record)
+            yield decode_key(text), decode(text, record)
 
 
 class _Values(ValuesView[V]):
@@ -433,8 +437,9 @@ class _Values(ValuesView[V]):
 
     def __iter__(self) -> Iterator[V]:
         store = self._mapping
+        decode = store._loads if store._copy is None else store._copy.decode
         for text, record in store._records._scan():
-            yield store._decode(text, record)
+            yield decode(text, record)
 
     def __contains__(self, value: object) -> bool:
         return any(value == other for other in self)

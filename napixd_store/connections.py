@@ -1,8 +1,8 @@
 """Connections: one live client per opener and options, shared by all stores and counters.
 
 An *opener* is a function whose keyword-only arguments are a backend's connection options and
-which returns a `Connection`. `connect` calls it once for equal options and hands the same
-connection to whoever asks again, from any thread. Opening does no I/O: a service starts while
+which returns a `Connection`. `connect` hands the same one to whoever asks for equal options and
+comes to the same place, from any thread. Opening does no I/O: a service starts while
 its medium is down, and the first operation finds out.
 
 Across a ``fork`` every connection is told before and after, so that none is copied in the
@@ -56,23 +56,19 @@ _lock = threading.RLock()
 
 
 def connect(opener: Opener, options: Mapping[str, Any]) -> Connection:
-    """Return the connection for *opener* and *options*, made at the first call.
+    """Return the connection for *opener* and *options*, the same as long as the process lives.
 
     Raises:
         ConfigError: the opener refuses, or an option cannot be compared with others.
     """
     said = {**(getattr(opener, "__kwdefaults__", None) or {}), **options}
-    identity = (opener, *sorted(said.items()))
+    candidate = opener(**options)  # costs little, and resolves what depends on the environment
+    identity = (opener, candidate.place, *sorted(said.items()))
     try:
-        found = _live.get(identity)
+        with _lock:
+            return _live.setdefault(identity, candidate)
     except TypeError as exc:
         raise ConfigError(f"{opener.__name__}: an option has an unhashable value") from exc
-    if found is not None:
-        return found
-    with _lock:
-        if identity not in _live:
-            _live[identity] = opener(**options)
-        return _live[identity]
 
 
 def close_all() -> None:

@@ -62,7 +62,7 @@ def decode_key(text: str) -> str | int:
     Raises:
         CorruptData: no key has this text, so something else than this library wrote it.
     """
-    if not text.startswith(_MARK):
+    if text[:1] != _MARK:
         return text
     if text.startswith(_MARK * 2):
         return text[1:]

@@ -38,6 +38,7 @@ MAX_DEPTH = 500
 
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # beyond these, other languages' JSON loses digits
 _TOO_LONG = 10**4300  # Python itself refuses to read or write the digits of such an int
+_DOLLAR = ord("$")  # bytes find one byte ten times faster than two
 _TAG = b'"$'
 
 _encode = msgspec.json.Encoder().encode
@@ -73,7 +74,7 @@ class JSONSerializer:
         """Return the value of a JSON *record*."""
         try:
             tree = _decode(record)
-            return tree if _TAG not in record else _untagged(tree)
+            return _untagged(tree) if _DOLLAR in record and _TAG in record else tree
         except CorruptData:
             raise
         except RecursionError:

@@ -50,6 +50,9 @@ class WorkingCopy:
             return dict(records)
         return {text: records[text] for text in keys if text in records}
 
+    def _get(self, text: str) -> bytes | None:
+        return self._loaded().get(text)
+
     def _write(self, changes: Changes, expected: Expected) -> None:
         with self.lock:
             records = self._loaded()

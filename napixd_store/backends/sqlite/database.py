@@ -9,14 +9,14 @@ what they do is done, and each is opened again when it is next used.
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from napixd_store.backends import sqlite_file
+from napixd_store.backends.sqlite import file
 from napixd_store.connections import Connection
-from napixd_store.errors import ConfigError
+from napixd_store.errors import ConfigError, ReadOnly, StoreError, Unavailable
 from napixd_store.places import home
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/pragma.html
@@ -38,14 +38,14 @@ def open_database(
     Raises:
         ConfigError: Python was built with a SQLite older than 3.37.
     """
-    if sqlite3.sqlite_version_info < sqlite_file.MINIMUM_SQLITE:
-        needed = ".".join(map(str, sqlite_file.MINIMUM_SQLITE))
+    if sqlite3.sqlite_version_info < file.MINIMUM_SQLITE:
+        needed = ".".join(map(str, file.MINIMUM_SQLITE))
         raise ConfigError(
             f"the SQLite backend needs SQLite {needed} or newer, and this Python has "
             f"{sqlite3.sqlite_version}"
         )
     place = home() / "stores" / "store.sqlite" if path is None else Path(path).expanduser()
-    return Database(place, durability, timeout)
+    return Database(place.absolute(), durability, timeout)  # the working folder may change later
 
 
 class _Session:
@@ -74,31 +74,38 @@ class Database(Connection):
         self._checked = False
         self._begin_anew()
 
-    def read(self, sql: str, *parameters: Sequence[Any]) -> list[Any]:
-        """Return the rows of a query, run once for each of *parameters* over one state."""
+    def read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """Return the rows of a query."""
         session = self._session()
-        try:
-            with session.lock:
+        with session.lock:
+            try:
+                return (session.handle or self._open(session)).execute(sql, parameters).fetchall()
+            except sqlite3.Error as exc:
+                raise self._translated(exc, session) from exc
+
+    def read_parts(self, sql: str, parts: Iterable[Sequence[Any]]) -> list[Any]:
+        """Return the rows of a query, run once for each of *parts* over one state."""
+        session = self._session()
+        rows = []
+        with session.lock:
+            try:
                 handle = session.handle or self._open(session)
-                if len(parameters) == 1:
-                    return handle.execute(sql, parameters[0]).fetchall()
-                rows = []
                 handle.execute("BEGIN")
                 try:
-                    for each in parameters:
-                        rows += handle.execute(sql, each).fetchall()
+                    for parameters in parts:
+                        rows += handle.execute(sql, parameters).fetchall()
                 finally:
                     handle.execute("ROLLBACK")
-                return rows
-        except sqlite3.Error as exc:
-            raise sqlite_file.translated(exc, self.path, writing=False) from exc
+            except sqlite3.Error as exc:
+                raise self._translated(exc, session) from exc
+        return rows
 
     def read_until(self, sql: str, parameters: Sequence[Any], enough: int) -> list[Any]:
         """Return rows until their last columns (bytes) add up to *enough*; no more is fetched."""
         session = self._session()
         rows, size = [], 0
-        try:
-            with session.lock:
+        with session.lock:
+            try:
                 cursor = (session.handle or self._open(session)).execute(sql, parameters)
                 for row in cursor:
                     rows.append(row)
@@ -106,9 +113,27 @@ class Database(Connection):
                     if size >= enough:
                         break
                 cursor.close()
-        except sqlite3.Error as exc:
-            raise sqlite_file.translated(exc, self.path, writing=False) from exc
+            except sqlite3.Error as exc:
+                raise self._translated(exc, session) from exc
         return rows
+
+    def write(self, sql: str, parameters: Sequence[Any]) -> tuple[list[Any], int]:
+        """Run one statement as a transaction of its own; return its rows, and how many it changed.
+
+        SQLite takes the write lock when such a statement begins, as BEGIN IMMEDIATE does.
+        """
+        session = self._session()
+        with session.lock:
+            self._queue()
+            try:
+                cursor = (session.handle or self._open(session)).execute(sql, parameters)
+                return cursor.fetchall(), cursor.rowcount
+            except sqlite3.IntegrityError:
+                raise  # the caller's: it alone knows which rule was broken
+            except sqlite3.Error as exc:
+                raise self._translated(exc, session, writing=True) from exc
+            finally:
+                self._writers.release()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -116,6 +141,7 @@ class Database(Connection):
         session = self._session()
         committing = False
         with session.lock:
+            self._queue()
             try:
                 handle = session.handle or self._open(session)
                 handle.execute("BEGIN IMMEDIATE")
@@ -128,7 +154,18 @@ class Database(Connection):
                         handle.execute("ROLLBACK")
                     raise
             except sqlite3.Error as exc:
-                raise sqlite_file.translated(exc, self.path, writing=committing) from exc
+                raise self._translated(exc, session, writing=committing) from exc
+            finally:
+                self._writers.release()
+
+    def _queue(self) -> None:
+        # SQLite's waiters poll and sleep, and the latest may be served first for seconds. Our
+        # threads queue here, so that the process as a whole has one waiter at most.
+        if not self._writers.acquire(timeout=self._timeout):
+            raise Unavailable(
+                f"{self.place}: other threads were writing for longer than timeout=; nothing was "
+                f"changed: try again"
+            )
 
     def close(self) -> None:
         """Close the sessions of all threads, each when what it does is done."""
@@ -142,6 +179,7 @@ class Database(Connection):
     def before_fork(self) -> None:
         """Wait for every session to finish, close it, and hold it until after the fork."""
         self.lock.acquire()  # from here on no thread gets a new session
+        self._forking = True  # nor begins a new operation: a busy one would never let us in
         self._held[:] = self._sessions
         for session in self._held:
             session.lock.acquire()
@@ -152,6 +190,7 @@ class Database(Connection):
         for session in self._held:
             session.lock.release()
         self._held.clear()
+        self._forking = False
         self.lock.release()
 
     def after_fork_in_child(self) -> None:
@@ -163,10 +202,15 @@ class Database(Connection):
         self._local = threading.local()
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
         self._held: list[_Session] = []
+        self._forking = False
+        self._writers = threading.Lock()
 
     # --- sessions ----------------------------------------------------------------------------
 
     def _session(self) -> _Session:
+        while self._forking:
+            with self.lock:  # held by the thread that forks
+                pass
         try:
             session: _Session = self._local.session
         except AttributeError:
@@ -177,8 +221,8 @@ class Database(Connection):
 
     def _open(self, session: _Session) -> sqlite3.Connection:
         if not self._checked:
-            sqlite_file.ensure(self.path)
-            sqlite_file.check(self.path)
+            file.ensure(self.path)
+            file.check(self.path)
             self._checked = True
         handle = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=rw",  # never creates: see sqlite_file
@@ -187,6 +231,18 @@ class Database(Connection):
             isolation_level=None,
             check_same_thread=False,  # a fork closes the handles of all threads
         )
+        try:
+            handle.execute(f"PRAGMA synchronous={_SYNCHRONOUS[self.durability]}")
+        except BaseException:
+            handle.close()
+            raise
         session.handle = handle
-        handle.execute(f"PRAGMA synchronous={_SYNCHRONOUS[self.durability]}")
         return handle
+
+    def _translated(
+        self, exc: sqlite3.Error, session: _Session, *, writing: bool = False
+    ) -> StoreError:
+        error = file.translated(exc, self.path, writing=writing)
+        if isinstance(error, ReadOnly):
+            session.close()  # SQLite would not notice that the file may be written again
+        return error

@@ -1,0 +1,93 @@
+"""From an app's settings to declarations: which argument of a handler receives what.
+
+Settings are flat, as Bottle keeps them: ``store.<argument>.<option>`` declares a store and
+``counter.<argument>.<option>`` a counter. Keys compare case-insensitively and are read in lower
+case, as Bottle's INI files have them. Nested mappings say the same. All other keys are
+somebody else's: ``store.<option>`` and ``counter.<option>`` are the defaults that
+`napixd_store.settings.read` finds.
+
+>>> declarations({"store.users.path": "desk.sqlite", "COUNTER": {"ids": {"name": "user-id"}}})
+{'users': <store.users: 'users', options=['path']>, 'ids': <counter.ids: 'user-id', options=[]>}
+"""
+
+import keyword
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from napixd_store.errors import ConfigError
+from napixd_store.settings import flattened
+
+Kind = Literal["store", "counter"]
+
+_NAMED_BY: dict[Kind, str] = {"store": "collection", "counter": "name"}
+"""Kind -> the option that names the collection or the counter."""
+
+
+class Declaration(NamedTuple):
+    """A store or counter that the settings give to the handlers' argument *parameter*."""
+
+    kind: Kind
+    parameter: str
+    name: str
+    """The collection's or the counter's; the parameter unless the settings say another."""
+    backend: str | type | None
+    options: Mapping[str, Any]
+
+    @property
+    def section(self) -> str:
+        """The keys of the settings that declare it begin so."""
+        return f"{self.kind}.{self.parameter}" if self.parameter else self.kind
+
+    def __repr__(self) -> str:
+        return f"<{self.section}: {self.name!r}, options={sorted(self.options)}>"  # values: secret
+
+
+def declarations(settings: Mapping[str, Any]) -> dict[str, Declaration]:
+    """Return the declarations in *settings* by parameter; of two equal keys the later one holds.
+
+    Raises:
+        ConfigError: a key has no value or is too deep, its second part is no argument's name,
+            or one argument is declared as a store and as a counter.
+    """
+    keys: dict[str, str] = {}
+    found: dict[str, tuple[Kind, dict[str, Any]]] = {}
+    for key, value in flattened(settings):
+        namespace, *rest = key.lower().split(".")
+        kind = _kind(namespace)
+        if kind is None or len(rest) < 2:
+            continue
+        parameter, option = rest[0], rest[-1]
+        _check(key, parameter, len(rest), value)
+        seen, options = found.setdefault(parameter, (kind, {}))
+        if seen != kind:
+            raise ConfigError(
+                f"the argument {parameter!r} is declared twice, as a store and as a counter: by "
+                f"{keys[parameter]!r} and by {key!r}"
+            )
+        keys.setdefault(parameter, key)
+        options[option] = value
+    return {parameter: _declared(parameter, *said) for parameter, said in found.items()}
+
+
+def _declared(parameter: str, kind: Kind, options: dict[str, Any]) -> Declaration:
+    name = options.pop(_NAMED_BY[kind], parameter)
+    return Declaration(kind, parameter, name, options.pop("backend", None), options)
+
+
+def _kind(namespace: str) -> Kind | None:
+    for kind in _NAMED_BY:
+        if namespace == kind:
+            return kind
+    return None
+
+
+def _check(key: str, parameter: str, depth: int, value: object) -> None:
+    if depth > 2:
+        raise ConfigError(
+            f"the setting {key!r} is too deep: declarations are store.<argument>.<option> and "
+            f"counter.<argument>.<option>"
+        )
+    if not parameter.isidentifier() or keyword.iskeyword(parameter):
+        raise ConfigError(f"the setting {key!r}: {parameter!r} is no name of a handler's argument")
+    if value is None:
+        raise ConfigError(f"the setting {key!r} has no value")

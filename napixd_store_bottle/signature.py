@@ -1,0 +1,87 @@
+"""What a handler asks for: its arguments that a keyword can fill, and their annotations.
+
+Arguments are those that `inspect.signature` tells. It looks through decorators that use
+`functools.wraps`; one that does not hides its handler's arguments.
+"""
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from napixd_store import CounterBackend, StoreBackend
+from napixd_store_bottle.config import Declaration
+
+Handler = Callable[..., Any]
+
+_GIVEN_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_RECORDS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", "_fields")
+"""Attributes of classes whose instances a store keeps only when it knows the class."""
+
+
+def arguments(handler: Handler) -> dict[str, inspect.Parameter]:
+    """Return the named parameters that are still to be filled, required or not."""
+    try:
+        parameters = inspect.signature(handler).parameters
+    except (TypeError, ValueError):  # some builtins tell nothing
+        return {}
+    bound = _bound_by_keyword(handler)
+    return {
+        name: parameter
+        for name, parameter in parameters.items()
+        if parameter.kind in _GIVEN_BY_NAME and name not in bound
+    }
+
+
+def annotated(handler: Handler, parameter: inspect.Parameter) -> Declaration | None:
+    """Return what the annotation declares: a store or counter of the parameter's own name.
+
+    ``StoreBackend[Ticket]`` keeps values of that type if it is a dataclass, a msgspec.Struct or
+    the like. A type of plain values, a dict for one, is a promise to the reader only.
+    """
+    hint = _hint(handler, parameter)
+    kind = typing.get_origin(hint) or hint
+    if kind is CounterBackend:
+        return Declaration("counter", parameter.name, parameter.name, None, {})
+    if kind is not StoreBackend:
+        return None
+    types = [of for of in typing.get_args(hint) if any(hasattr(of, mark) for mark in _RECORDS)]
+    return Declaration(
+        "store", parameter.name, parameter.name, None, {"type": types[0]} if types else {}
+    )
+
+
+def _hint(handler: Handler, parameter: inspect.Parameter) -> Any:
+    """Return the annotation, resolved; None when it cannot be.
+
+    Each is resolved by itself: one that cannot be does not take the others with it.
+    """
+    said = SimpleNamespace(__annotations__={"it": parameter.annotation})
+    try:
+        return typing.get_type_hints(said, globalns=_globals(handler))["it"]
+    except (AttributeError, NameError, SyntaxError, TypeError):
+        return None
+
+
+def _globals(handler: Handler) -> dict[str, Any]:
+    inner = inspect.unwrap(handler)
+    while isinstance(inner, functools.partial):
+        inner = inspect.unwrap(inner.func)
+    found = getattr(inner, "__globals__", None) or getattr(type(inner).__call__, "__globals__", {})
+    assert isinstance(found, dict)
+    return found
+
+
+def _bound_by_keyword(handler: Any) -> set[str]:
+    # inspect.signature lists them, as if nobody had filled them yet.
+    bound: set[str] = set()
+    while True:
+        if isinstance(handler, functools.partial):
+            bound.update(handler.keywords)
+            handler = handler.func
+        elif hasattr(handler, "__wrapped__"):
+            handler = handler.__wrapped__
+        else:
+            return bound

@@ -1,0 +1,167 @@
+"""Connections: one for equal options, told of forks, closed together."""
+
+import os
+import threading
+from typing import Any
+
+import pytest
+
+from napixd_store import ConfigError, Counter, Store
+from napixd_store.connections import Connection, close_all, connect
+from tests.processes import fork, run_threads
+
+
+class Noted(Connection):
+    """A connection that writes down what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def close(self) -> None:
+        self.told.append("close")
+
+    def before_fork(self) -> None:
+        super().before_fork()
+        self.told.append("before fork")
+
+    def after_fork_in_parent(self) -> None:
+        self.told.append("after fork in parent")
+        super().after_fork_in_parent()
+
+    def after_fork_in_child(self) -> None:
+        self.told.append("after fork in child")
+        super().after_fork_in_child()
+
+
+def open_noted(*, name: str = "default", extra: Any = None) -> Noted:
+    return Noted()
+
+
+def test_equal_options_share_one_connection():
+    one = connect(open_noted, {"name": "shared"})
+    assert connect(open_noted, {"name": "shared"}) is one
+    assert connect(open_noted, {"name": "another"}) is not one
+
+
+def test_an_option_at_its_default_is_the_same_as_none():
+    assert connect(open_noted, {}) is connect(open_noted, {"name": "default", "extra": None})
+
+
+def test_other_openers_have_other_connections():
+    def open_other(*, name: str = "default") -> Noted:
+        return Noted()
+
+    assert connect(open_noted, {"name": "opener"}) is not connect(open_other, {"name": "opener"})
+
+
+def test_stores_and_counters_of_one_file_share_its_connection(tmp_path):
+    options = {"backend": "SQLite", "path": tmp_path / "doc.sqlite"}
+    store, counter = Store("a", **options), Counter("b", **options)
+    assert store._connection is Store("c", **options)._connection is counter._connection
+
+
+def test_an_opener_that_refuses_is_asked_again():
+    calls = []
+
+    def refuse_once(*, name: str = "x") -> Noted:
+        calls.append(name)
+        if len(calls) == 1:
+            raise ConfigError("not yet")
+        return Noted()
+
+    with pytest.raises(ConfigError, match="not yet"):
+        connect(refuse_once, {})
+    assert connect(refuse_once, {}) is connect(refuse_once, {})
+
+
+def test_an_option_that_cannot_be_compared_is_refused():
+    with pytest.raises(ConfigError, match="unhashable"):
+        connect(open_noted, {"extra": []})
+
+
+def test_16_threads_that_ask_at_once_get_one_connection():
+    made = []
+
+    def open_slowly(*, name: str = "x") -> Noted:
+        made.append(Noted())
+        threading.Event().wait(0.05)  # as a real opener would take its time
+        return made[-1]
+
+    got = run_threads(lambda: connect(open_slowly, {}), [()] * 16)
+
+    assert len({id(each) for each in got}) == 1
+
+
+def test_close_all_closes_each_and_forgets_none():
+    one, other = connect(open_noted, {"name": "c1"}), connect(open_noted, {"name": "c2"})
+    assert isinstance(one, Noted)
+    assert isinstance(other, Noted)
+    one.told.clear()
+    other.told.clear()
+
+    close_all()
+
+    assert one.told == other.told == ["close"]
+    assert connect(open_noted, {"name": "c1"}) is one
+
+
+def test_a_connection_is_told_before_and_after_a_fork():
+    noted = connect(open_noted, {"name": "forked"})
+    assert isinstance(noted, Noted)
+    noted.told.clear()
+
+    with fork(lambda: noted.told) as child:
+        assert child.result() == ["before fork", "after fork in child"]
+
+    assert noted.told == ["before fork", "after fork in parent"]
+
+
+def test_nobody_holds_a_connections_lock_after_a_fork():
+    noted = connect(open_noted, {"name": "released"})
+
+    def take_and_release() -> bool:
+        taken = noted.lock.acquire(timeout=5)
+        noted.lock.release()
+        return taken
+
+    def is_free() -> bool:
+        return run_threads(take_and_release, [()]) == [True]
+
+    with fork(is_free) as child:
+        assert child.result()
+    assert is_free()
+
+
+def test_a_fork_waits_for_whoever_holds_a_connections_lock():
+    noted = connect(open_noted, {"name": "held"})
+    holding, steps = threading.Event(), []
+
+    def hold() -> None:
+        with noted.lock:
+            holding.set()
+            threading.Event().wait(0.3)  # the length of its work
+            steps.append("done")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holding.wait(5)
+    with fork(lambda: steps) as child:
+        assert child.result() == ["done"]
+    thread.join()
+
+
+def test_opening_does_no_io(tmp_path):
+    """A service starts while its medium is down; the first operation finds out."""
+    path = tmp_path / "not yet" / "doc.sqlite"
+    options = {"backend": "SQLite", "path": path}
+
+    store, counter = Store("a", **options), Counter("b", **options)
+    Store("a", writeback=True, **options)
+    assert store.durability == counter.durability == "power"
+    assert str(path) in repr(store)
+    assert str(path) in repr(counter)
+
+    assert os.listdir(tmp_path) == []
+    store["a"] = 1
+    assert os.listdir(path.parent)
