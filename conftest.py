@@ -8,6 +8,7 @@ their names. A document and a docstring each get an empty folder to stand in, wh
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from doctest import ELLIPSIS
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def _close_document(names: dict[str, Any]) -> None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), SkipParser()],
     patterns=["*.md"],
     setup=_open_document,
     teardown=_close_document,

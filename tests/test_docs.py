@@ -170,8 +170,8 @@ def test_the_ini_of_the_settings_page_is_accepted(in_a_folder: Path):
 
     app.get("/", callback=facts)
     assert TestApp(app).get("/").json == {
-        "tickets": "<SQLiteStore 'tickets' (write-through) in var/desk.sqlite>",
-        "ticket_id": "<SQLiteCounter 'ticket-id' in var/desk.sqlite>",
+        "tickets": f"<SQLiteStore 'tickets' (write-through) in {in_a_folder}/var/desk.sqlite>",
+        "ticket_id": f"<SQLiteCounter 'ticket-id' in {in_a_folder}/var/desk.sqlite>",
     }
 
 

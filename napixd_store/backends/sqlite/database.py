@@ -54,6 +54,7 @@ class _Session:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.handle: sqlite3.Connection | None = None
+        self.writable = True
 
     def close(self) -> None:
         if self.handle is not None:
@@ -81,7 +82,7 @@ class Database(Connection):
             try:
                 return (session.handle or self._open(session)).execute(sql, parameters).fetchall()
             except sqlite3.Error as exc:
-                raise self._translated(exc, session) from exc
+                raise file.translated(exc, self.path, writing=False) from exc
 
     def read_parts(self, sql: str, parts: Iterable[Sequence[Any]]) -> list[Any]:
         """Return the rows of a query, run once for each of *parts* over one state."""
@@ -97,7 +98,7 @@ class Database(Connection):
                 finally:
                     handle.execute("ROLLBACK")
             except sqlite3.Error as exc:
-                raise self._translated(exc, session) from exc
+                raise file.translated(exc, self.path, writing=False) from exc
         return rows
 
     def read_until(self, sql: str, parameters: Sequence[Any], enough: int) -> list[Any]:
@@ -114,7 +115,7 @@ class Database(Connection):
                         break
                 cursor.close()
             except sqlite3.Error as exc:
-                raise self._translated(exc, session) from exc
+                raise file.translated(exc, self.path, writing=False) from exc
         return rows
 
     def write(self, sql: str, parameters: Sequence[Any]) -> tuple[list[Any], int]:
@@ -126,12 +127,12 @@ class Database(Connection):
         with session.lock:
             self._queue()
             try:
-                cursor = (session.handle or self._open(session)).execute(sql, parameters)
+                cursor = self._writable(session).execute(sql, parameters)
                 return cursor.fetchall(), cursor.rowcount
             except sqlite3.IntegrityError:
                 raise  # the caller's: it alone knows which rule was broken
             except sqlite3.Error as exc:
-                raise self._translated(exc, session, writing=True) from exc
+                raise self._failed(exc, session, writing=True) from exc
             finally:
                 self._writers.release()
 
@@ -143,7 +144,7 @@ class Database(Connection):
         with session.lock:
             self._queue()
             try:
-                handle = session.handle or self._open(session)
+                handle = self._writable(session)
                 handle.execute("BEGIN IMMEDIATE")
                 try:
                     yield handle
@@ -154,7 +155,7 @@ class Database(Connection):
                         handle.execute("ROLLBACK")
                     raise
             except sqlite3.Error as exc:
-                raise self._translated(exc, session, writing=committing) from exc
+                raise self._failed(exc, session, writing=committing) from exc
             finally:
                 self._writers.release()
 
@@ -236,13 +237,17 @@ class Database(Connection):
         except BaseException:
             handle.close()
             raise
-        session.handle = handle
+        session.handle, session.writable = handle, file.may_write(self.path)
         return handle
 
-    def _translated(
-        self, exc: sqlite3.Error, session: _Session, *, writing: bool = False
-    ) -> StoreError:
+    def _failed(self, exc: sqlite3.Error, session: _Session, *, writing: bool) -> StoreError:
         error = file.translated(exc, self.path, writing=writing)
         if isinstance(error, ReadOnly):
-            session.close()  # SQLite would not notice that the file may be written again
+            session.close()  # else its side files would keep the rights of this moment
         return error
+
+    def _writable(self, session: _Session) -> sqlite3.Connection:
+        # A handle that SQLite could open for reading only would stay so for ever.
+        if not session.writable:
+            session.close()
+        return session.handle or self._open(session)

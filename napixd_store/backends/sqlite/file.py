@@ -125,16 +125,14 @@ def check(path: Path) -> None:
             application = database.execute("PRAGMA application_id").fetchone()[0]
             version = database.execute("PRAGMA user_version").fetchone()[0]
             database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            pages = database.execute("PRAGMA page_count").fetchone()[0]
-            page_size = database.execute("PRAGMA page_size").fetchone()[0]
+            cut = _is_cut(database, path)
         finally:
             database.close()
     except sqlite3.Error as exc:
         raise translated(exc, path, writing=False) from exc
     if application != APPLICATION_ID:
         raise CorruptData(f"{path} is another program's SQLite database; {_UNTOUCHED}")
-    if _is_empty(path.with_name(f"{path.name}-wal")) and path.stat().st_size < pages * page_size:
-        # SQLite takes a begun page for a whole one. (A log would make up for missing pages.)
+    if cut:
         raise CorruptData(f"{path} was truncated inside its last page; {_UNTOUCHED}")
     if version != SCHEMA_VERSION:
         raise CorruptData(
@@ -143,8 +141,16 @@ def check(path: Path) -> None:
         )
 
 
-def _is_empty(path: Path) -> bool:
-    return not path.exists() or path.stat().st_size == 0
+def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file ends inside a page, which SQLite takes for a whole one."""
+    (page_size,) = database.execute("PRAGMA page_size").fetchone()
+    if path.stat().st_size % page_size == 0:
+        return False
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return True
+    # A page that was being copied from the log when the machine stopped is whole in the log.
+    return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
 
 
 _UNTOUCHED = "it was left untouched: move it away or name another path"
@@ -163,7 +169,7 @@ def translated(exc: Exception, path: Path, *, writing: bool) -> StoreError:
             f"{path}: the disk is full; nothing was changed and the old data is intact: free "
             f"some space and repeat"
         )
-    if "readonly" in text or ("unable to open" in text and not _may_write(path)):
+    if "readonly" in text or ("unable to open" in text and not may_write(path)):
         return ReadOnly(
             f"{path}: no right to write it, or to make SQLite's -wal and -shm files beside it; "
             f"nothing was changed: check the rights of the file and its folder"
@@ -189,5 +195,6 @@ def _is_full(path: Path) -> bool:
         return False
 
 
-def _may_write(path: Path) -> bool:
+def may_write(path: Path) -> bool:
+    """Say whether SQLite can write here, which takes rights in the folder as well."""
     return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
