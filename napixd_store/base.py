@@ -376,7 +376,14 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         return self if self._copy is None else self._copy
 
     def _put(self, values: Mapping[str, V], expected: Expected) -> dict[str, bytes]:
-        records = {text: self._dumps(text, value) for text, value in values.items()}
+        dumps = self._serializer.dumps
+        try:
+            records = {text: dumps(text, value) for text, value in values.items()}
+            refused = max(map(len, records.values())) > self._max_bytes
+        except InvalidValue:
+            records, refused = {}, True
+        if refused:  # by the serializer, which does not know where; so once more, to say it
+            records = {text: self._dumps(text, value) for text, value in values.items()}
         self._records._write(records, expected)
         if self._copy is not None:
             for text, value in values.items():

@@ -61,7 +61,7 @@ class JSONSerializer:
     def dumps(self, key: str, value: Any) -> bytes:
         """Return *value* as JSON; plain values take a path without any copy."""
         try:
-            if _is_plain(value, 0):
+            if _is_plain(value):
                 try:
                     return _encode(value)
                 except UnicodeEncodeError:  # a lone surrogate, which only a tag can carry
@@ -214,30 +214,36 @@ def choose(
 _AS_THEY_ARE = frozenset({str, bool, type(None)})
 
 
-def _is_plain(value: Any, depth: int) -> bool:
-    """Whether JSON keeps *value* as it is; exact types only, since subclasses would be lost."""
+def _is_plain(value: Any, depth: int = 0) -> bool:  # noqa: C901 - see below: one loop, no calls
+    """Whether JSON keeps *value* as it is; exact types only, since subclasses would be lost.
+
+    Scalars are looked at where they stand: a call for each would cost more than encoding them.
+    """
     kind = type(value)
-    if kind in _AS_THEY_ARE:
-        return True
-    if kind is int:
-        return not (value < _SMALLEST or value > _LARGEST)
-    if kind is float:
-        return math.isfinite(value)
-    if depth >= MAX_DEPTH:
-        return False
     if kind is dict:
-        for name, member in value.items():
+        for name in value:
             if type(name) is not str:
                 return False
-            if type(member) not in _AS_THEY_ARE and not _is_plain(member, depth + 1):
+        if len(value) == 1 and "$" in name[:1]:
+            return False
+        members = value.values()
+    elif kind is list:
+        members = value
+    else:
+        members = (value,)
+    for member in members:
+        kind = type(member)
+        if kind in _AS_THEY_ARE:
+            continue
+        if kind is int:
+            if member < _SMALLEST or member > _LARGEST:
                 return False
-        return len(value) != 1 or "$" not in name[:1]
-    if kind is list:
-        for member in value:
-            if type(member) not in _AS_THEY_ARE and not _is_plain(member, depth + 1):
+        elif kind is float:
+            if not math.isfinite(member):
                 return False
-        return True
-    return False
+        elif member is value or depth + 1 == MAX_DEPTH or not _is_plain(member, depth + 1):
+            return False
+    return True
 
 
 # --- tagged values ---------------------------------------------------------------------------

@@ -442,6 +442,15 @@ class StoreContract:
         for expected in ({"a": b"0"}, {"a": ABSENT}, {"c": PRESENT}, {"a": b"1", "c": b"3"}):
             with pytest.raises(Conflict):
                 store._write({"a": b"9", "b": None, "c": b"9"}, expected)
+        for text, record, wanted in (
+            ("a", None, ABSENT),
+            ("a", b"9", ABSENT),
+            ("c", None, PRESENT),
+        ):
+            with pytest.raises(Conflict):
+                store._write({text: record}, {text: wanted})
+        store._write({"c": None}, {"c": ABSENT})
+        store._write({}, {"a": PRESENT})
         assert dict(store._load()) == {"a": b"1", "b": b"2"}
         store._write({"a": None, "c": b"3"}, {"a": b"1", "b": PRESENT, "c": ABSENT})
         assert dict(store._load()) == {"b": b"2", "c": b"3"}
