@@ -302,7 +302,7 @@ def test_what_a_killed_writer_left_in_its_log_is_read_even_without_its_index(tmp
 
 def test_a_folder_as_path_is_a_wrong_setting(tmp_path):
     for attempt in (*READS.values(), *WRITES.values()):
-        with pytest.raises(ConfigError, match="check (the )?path"):
+        with pytest.raises(ConfigError, match=r"check (the )?path"):
             attempt(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -310,7 +310,7 @@ def test_a_folder_as_path_is_a_wrong_setting(tmp_path):
 @pytest.mark.parametrize("below", ["doc.sqlite", "folder/doc.sqlite"])
 def test_a_path_below_a_file_is_a_wrong_setting(below, tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ConfigError, match="check (the )?path"):
+    with pytest.raises(ConfigError, match=r"check (the )?path"):
         Counter("c", **at(tmp_path / "file" / below)).increment()
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -319,7 +319,7 @@ def test_a_dangling_link_is_a_wrong_setting_and_is_not_followed(tmp_path):
     path = tmp_path / "doc.sqlite"
     path.symlink_to(tmp_path / "nowhere")
     for attempt in (READS["len"], WRITES["increment"]):
-        with pytest.raises(ConfigError, match="check (the )?path"):
+        with pytest.raises(ConfigError, match=r"check (the )?path"):
             attempt(path)
     assert os.listdir(tmp_path) == ["doc.sqlite"]
 
