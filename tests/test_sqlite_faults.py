@@ -27,7 +27,6 @@ from napixd_store import (
     ReadOnly,
     Store,
     StoreFull,
-    Unavailable,
 )
 from napixd_store.connections import close_all
 from tests.labs import need
