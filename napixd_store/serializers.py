@@ -252,13 +252,13 @@ def _is_plain(value: Any, depth: int = 0) -> bool:  # noqa: C901 - see below: on
 class _Path:
     """Where inside the value we are; written out only when an error needs it."""
 
-    __slots__ = ("_holder", "_outer", "_step")
+    __slots__ = ("_holder", "_index", "_outer")
 
-    def __init__(self, outer: "_Path | None" = None, step: str = "value", holder: Any = None):
-        self._outer, self._step, self._holder = outer, step, holder
+    def __init__(self, outer: "_Path | None" = None, holder: Any = None, index: Any = None):
+        self._outer, self._holder, self._index = outer, holder, index
 
     def into(self, holder: Any, index: Any) -> "_Path":
-        return _Path(self, f"[{index!r}]", holder)
+        return _Path(self, holder, index)
 
     def cycle(self) -> "_Path | None":
         """Return the first place on this path where a container stands inside itself."""
@@ -270,8 +270,16 @@ class _Path:
         return None
 
     def __str__(self) -> str:
-        steps = [path._step for path in self._from_root()]
+        steps = [path._step() for path in self._from_root()]
         return "".join(steps if len(steps) < 12 else [*steps[:5], "[…]", *steps[-5:]])
+
+    def _step(self) -> str:
+        if self._outer is None:
+            return "value"
+        if type(self._index) is int and abs(self._index) >= _TOO_LONG:
+            return "[…]"  # Python would refuse to write it out
+        shown = repr(self._index)
+        return f"[{shown if len(shown) <= 40 else shown[:40] + '…'}]"
 
     def _from_root(self) -> "list[_Path]":
         route: list[_Path] = []
@@ -354,6 +362,7 @@ def _write_bytes(value: bytes, path: _Path) -> Any:
 
 def _write_datetime(value: datetime, path: _Path) -> Any:
     zone = _zone(value, path)
+    _check_offset(value, path)
     if zone is None and not value.fold:
         return {"$datetime": value.isoformat()}
     return {"$datetime": [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, zone]}
@@ -362,9 +371,16 @@ def _write_datetime(value: datetime, path: _Path) -> Any:
 def _write_time(value: time, path: _Path) -> Any:
     if value.tzinfo is not None and type(value.tzinfo) is not timezone:
         raise InvalidValue(f"{path}: a time in a named zone cannot be stored: use a datetime")
+    _check_offset(value, path)
     if not value.fold:
         return {"$time": value.isoformat()}
     return {"$time": [value.replace(fold=0).isoformat(), value.fold]}
+
+
+def _check_offset(value: datetime | time, path: _Path) -> None:
+    offset = value.utcoffset()
+    if offset is not None and offset.microseconds:  # fromisoformat() would drop them
+        raise InvalidValue(f"{path}: an offset with fractions of a second cannot be stored")
 
 
 def _zone(value: datetime, path: _Path) -> str | None:
