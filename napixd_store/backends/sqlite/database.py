@@ -24,7 +24,7 @@ _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/
 
 def open_database(
     *,
-    path: Path | str | None = None,
+    path: Path | None = None,
     durability: Literal["power", "process"] = "power",
     timeout: float = 30.0,
 ) -> "Database":
@@ -44,7 +44,7 @@ def open_database(
             f"the SQLite backend needs SQLite {needed} or newer, and this Python has "
             f"{sqlite3.sqlite_version}"
         )
-    place = home() / "stores" / "store.sqlite" if path is None else Path(path).expanduser()
+    place = home() / "stores" / "store.sqlite" if path is None else path.expanduser()
     return Database(place.absolute(), durability, timeout)  # the working folder may change later
 
 
