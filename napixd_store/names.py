@@ -47,7 +47,10 @@ def encode_key(key: object) -> str:
             raise InvalidKey(f"a key {fault}")
         return key if key[0] != _MARK else _MARK + key
     if type(key) is int:
-        text = str(key) if key.bit_length() < _TOO_MANY_BITS else ""
+        try:
+            text = str(key) if key.bit_length() < _TOO_MANY_BITS else ""
+        except ValueError:  # sys.set_int_max_str_digits() allows less
+            text = ""
         if not 0 < len(text) <= MAX_LENGTH:
             raise InvalidKey(f"a key has at most {MAX_LENGTH} digits")
         return _MARK + text

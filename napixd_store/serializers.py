@@ -276,9 +276,10 @@ class _Path:
     def _step(self) -> str:
         if self._outer is None:
             return "value"
-        if type(self._index) is int and abs(self._index) >= _TOO_LONG:
-            return "[…]"  # Python would refuse to write it out
-        shown = repr(self._index)
+        try:
+            shown = repr(self._index)
+        except ValueError:  # an int of more digits than Python writes out
+            return "[…]"
         return f"[{shown if len(shown) <= 40 else shown[:40] + '…'}]"
 
     def _from_root(self) -> "list[_Path]":
@@ -330,9 +331,10 @@ def _tagged(value: Any, path: _Path, depth: int) -> Any:
 
 def _is_object(value: dict[Any, Any]) -> bool:
     """Whether *value* is written as a JSON object: valid names only, and no look of a tag."""
-    if len(value) == 1 and next(iter(value)) is not None and str(next(iter(value)))[:1] == "$":
-        return False
-    return all(type(key) is str and (key.isascii() or not _has_surrogate(key)) for key in value)
+    for name in value:
+        if type(name) is not str or not (name.isascii() or not _has_surrogate(name)):
+            return False
+    return len(value) != 1 or not name.startswith("$")
 
 
 def _write_int(value: int, path: _Path) -> Any:

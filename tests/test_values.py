@@ -1,0 +1,406 @@
+"""A value comes back equal and of the same type, or is refused and the old one is kept."""
+
+import collections
+import dataclasses
+import io
+import itertools
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napixd_store import CorruptData, InvalidKey, InvalidValue, StoreBackend
+from napixd_store.base import MAX_VALUE_BYTES
+from napixd_store.connections import close_all
+from napixd_store.serializers import MAX_DEPTH
+from napixd_store.testing.cases import numbered
+from tests.media import BACKENDS, POLICIES, Medium
+from tests.strategies import (
+    UNSUPPORTED,
+    Colour,
+    Numbers,
+    Pair,
+    Text,
+    form,
+    refused,
+    values,
+    wrapped,
+)
+
+_DRAWN = 10
+_WRAPPED = 6  # at least so many objects are made of each value drawn
+
+
+def holders(values: list[Any]) -> list[Any]:
+    """Return each of *values* and the containers that hold it."""
+    return [each for value in values for each in wrapped(value)]
+
+
+@pytest.mark.parametrize(
+    "objects", [50_000, pytest.param(2_000_000, marks=pytest.mark.torture)], ids="{:,}".format
+)
+def test_every_generated_value_comes_back_or_is_refused(tmp_path: Path, objects: int):
+    """Through every backend, under each policy in turn, and read after everything was closed."""
+    rounds = itertools.cycle(
+        [Medium(backend, tmp_path, writeback) for backend in BACKENDS]
+        for writeback in POLICIES.values()
+    )
+    seen = {"came back": 0, "refused": 0}
+
+    @settings(
+        max_examples=objects // _DRAWN // _WRAPPED + 1,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(
+        st.lists(values, min_size=_DRAWN, max_size=_DRAWN),
+        st.lists(refused, min_size=1, max_size=2),
+    )
+    def come_back_or_are_refused(supported: list[Any], unsupported: list[Any]) -> None:
+        assigned = dict(enumerate(holders(supported)))
+        expected = {key: form(value) for key, value in assigned.items()}
+        media = next(rounds)
+        for medium in media:
+            store = medium.store("values")
+            store.clear()
+            store.update(assigned)
+            for number, value in enumerate(unsupported):
+                with pytest.raises(InvalidValue, match="value"):
+                    store[number] = value
+            store.save()
+        close_all()
+        for medium in media:
+            found = medium.store("values").snapshot()
+            assert {key: form(value) for key, value in found.items()} == expected
+        seen["came back"] += len(assigned)
+        seen["refused"] += len(unsupported)
+
+    come_back_or_are_refused()
+    assert seen["came back"] >= objects
+    assert seen["refused"] >= objects // _DRAWN // _WRAPPED
+
+
+EDGES: list[Any] = [
+    *(sign * 2**bits + by for bits in (31, 53, 63, 64) for sign in (1, -1) for by in (-1, 0, 1)),
+    10**4299, 10**4300 - 1, -(10**4300 - 1),
+    0.0, -0.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 0.1, 1e16, 1e22, 123456789.5,
+    float("nan"), float("inf"), float("-inf"),
+    "\ud800", "\udfff", "\ud83d\ude00", "😀", "\\ud800", "\\", "\ud800\\n\n\"", "\0", "\x7f\x80\u2028",
+    '"$', "$", {"$": 1}, {"$a": 1}, {"$a": 1, "$b": 2}, {"": 1}, {"$tuple": [1]}, {"$dict": []},
+    {"$int": "1"}, {"a": {"$float": "nan"}}, {"$tuple": ({"$set": {1}},)}, {"\ud800": 1}, {"$\ud800": 1},
+    {None: 1, "None": 2, False: 3, 2: 4, 2.5: 5, b"2": 6, "2": 7, Decimal("3.0"): 8},
+    {float("nan"): 1, -0.0: 2}, {date(2026, 1, 2): {time(1): [timedelta(1)]}}, {"b": 1, "a": 2},
+    set(), frozenset(), {None, True, 2, 2.5, "2", b"2"}, {(1, (2, frozenset({3})))}, {frozenset({()})},
+    datetime.min, datetime.max, datetime.max.replace(tzinfo=timezone.utc), datetime(2026, 1, 1, fold=1),
+    datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Paris")),
+    datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris")),
+    datetime(2026, 3, 29, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris")),
+    datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC")), datetime(2026, 1, 1, tzinfo=timezone.utc),
+    datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=-23, seconds=-1))),
+    time.min, time.max, time(1, fold=1), time(1, 2, 3, 4, tzinfo=timezone(timedelta(hours=5.75))),
+    time(1, fold=1, tzinfo=timezone.utc), date.min, date.max,
+    timedelta.min, timedelta.max, timedelta.resolution, timedelta(-1, 86399, 999999),
+    Decimal("-0"), Decimal("0E-10"), Decimal("1E+999999"), Decimal("NaN"), Decimal("-sNaN7"),
+    Decimal("Infinity"), Decimal("1." + "1" * 60), UUID(int=0), UUID(int=2**128 - 1),
+    [], [[]], (), ((),), {}, {"a": {}}, [None, [True, (False, {"x": b""})]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", EDGES, ids=numbered(EDGES))
+def test_a_value_at_the_edge_comes_back(medium: Medium, value: Any):
+    store = medium.store()
+    store["k"] = value
+    assert form(store["k"]) == form(value)
+    assert form(medium.reopened(store)["k"]) == form(value)
+
+
+@pytest.mark.parametrize("bad", UNSUPPORTED, ids=numbered(UNSUPPORTED))
+def test_an_unsupported_value_is_refused_in_every_container(medium: Medium, bad: Any):
+    store = medium.store()
+    store.update(k="old", other=[1])
+    for value in wrapped(bad):
+        for write in (
+            lambda v: store.__setitem__("k", v),
+            lambda v: store.update(other="new", k=v),
+            lambda v: store.setdefault("new", v),
+            lambda v: store.edit("new", v).__enter__(),
+        ):
+            with pytest.raises(InvalidValue):
+                write(value)
+    assert medium.reopened(store) == {"k": "old", "other": [1]}
+
+
+def test_an_unsupported_change_in_place_is_refused_when_saved(tmp_path: Path):
+    for backend in BACKENDS:
+        medium = Medium(backend, tmp_path, writeback=True)
+        store = medium.store()
+        store["k"] = ["old"]
+        store.save()
+        store["k"].append(object())
+        with pytest.raises(InvalidValue, match=r"value\[1\]: object cannot be stored"):
+            store.save()
+        store["k"].pop()
+        store["k"].append("new")
+        assert medium.reopened(store) == {"k": ["old", "new"]}
+
+
+# --- what a refusal says ---------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+
+
+class Thing(msgspec.Struct):
+    x: int
+
+
+class NoZone(tzinfo):
+    """A zone of somebody's own, of which only the class is known."""
+
+    def utcoffset(self, _moment: datetime | None) -> timedelta:
+        return timedelta(0)
+
+    def dst(self, _moment: datetime | None) -> timedelta:
+        return timedelta(0)
+
+    def tzname(self, _moment: datetime | None) -> str:
+        return "nowhere"
+
+
+REFUSALS: list[Any] = [
+    (object(), "value: object cannot be stored"),
+    ({"a": [0, 1, 2, object()]}, "value['a'][3]: object cannot be stored"),
+    ({"a": ({"b": 1j},)}, "value['a'][0]['b']: complex cannot be stored"),
+    ({1: {None: print}}, "value[1][None]: builtin_function_or_method cannot be stored"),
+    ({(1, 2): 3}, "value: a tuple as a dict's key cannot be stored: the key of a dict is one of"),
+    ({"a": {frozenset(): 3}}, "value['a']: a frozenset as a dict's key cannot be stored"),
+    ({Text("x"): 1}, "value: a Text as a dict's key cannot be stored"),
+    (Text("x"), "value: Text cannot be stored: it is a kind of str, so write str(…)"),
+    (Colour.RED, "value: Colour cannot be stored: it is a kind of int, so write int(…)"),
+    (Numbers(), "value: Numbers cannot be stored: it is a kind of list, so write list(…)"),
+    ([Pair(1, 2)], "value[0]: Pair cannot be stored: it is a kind of tuple, so write tuple(…)"),
+    (collections.OrderedDict(), "OrderedDict cannot be stored: it is a kind of dict, so write dict("),
+    (bytearray(), "value: bytearray cannot be stored: write bytes(…)"),
+    (memoryview(b""), "value: memoryview cannot be stored: write bytes(…)"),
+    (Point(1), "value: Point cannot be stored: open the store with type=Point"),
+    (Thing(1), "value: Thing cannot be stored: open the store with type=Thing"),
+    (10**4300, "value: an int of more than 4300 digits cannot be stored"),
+    ([-(10**5000)], "value[0]: an int of more than 4300 digits cannot be stored"),
+    ({1: 1, 10**4300: 1}, "value[…]: an int of more than 4300 digits cannot be stored"),
+    ({10**4300: 1}, "value[…]: an int of more than 4300 digits cannot be stored"),
+    ({"a": [{10**5000: 1}]}, "value['a'][0][…]: an int of more than 4300 digits cannot be stored"),
+    ({"x" * 100: object()}, "value['" + "x" * 39 + "…]: object cannot be stored"),
+    ({1: 1, 10**4299: [object()]}, "[0]: object cannot be stored"),
+    (datetime(2026, 1, 1, tzinfo=NoZone()), "value: a datetime in a NoZone cannot be stored: use"),
+    (time(1, tzinfo=ZoneInfo("UTC")), "value: a time in a named zone cannot be stored: use a datetime"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "message"), REFUSALS, ids=numbered(REFUSALS))
+def test_a_refusal_names_the_place_and_the_type(backend: Medium, value: Any, message: str):
+    store = backend.store()
+    store["k"] = "old"
+    with pytest.raises(InvalidValue) as caught:
+        store["k"] = value
+    assert message in str(caught.value)
+    assert f"{type(store).__name__} {store.collection!r} in" in str(caught.value)
+    assert "key 'k'" in str(caught.value)
+    assert "nothing was changed" in str(caught.value)
+    assert store["k"] == "old"
+
+
+def test_the_path_leads_to_a_socket(backend: Medium):
+    refused = pytest.raises(InvalidValue, match=r"value\['a'\]\[3\]: socket cannot be stored")
+    with closing(socket.socket()) as culprit, refused:
+        backend.store()["k"] = {"a": [1, 2, 3, culprit]}
+
+
+@pytest.mark.parametrize("microseconds", [1, -1, 999_999, 3_600_000_007])
+def test_an_offset_with_fractions_of_a_second_is_refused(backend: Medium, microseconds: int):
+    """datetime.fromisoformat() would take one within a second of UTC for UTC itself."""
+    zone = timezone(timedelta(microseconds=microseconds))
+    store = backend.store()
+    for value in (datetime(2026, 1, 1, tzinfo=zone), time(1, tzinfo=zone)):
+        with pytest.raises(InvalidValue, match="an offset with fractions of a second cannot be"):
+            store["k"] = [value]
+
+
+def test_a_zone_without_a_name_is_refused(backend: Medium):
+    tzif = b"TZif" + bytes(16) + struct.pack(">6L", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
+    nameless = ZoneInfo.from_file(io.BytesIO(tzif))
+    with pytest.raises(InvalidValue, match="a datetime in a ZoneInfo cannot be stored: use"):
+        backend.store()["k"] = datetime(2026, 1, 1, tzinfo=nameless)
+
+
+# --- depth and cycles ------------------------------------------------------------------------
+
+
+def nested(levels: int, kind: str) -> Any:
+    """Return *levels* containers, each in the next."""
+    value: Any = "innermost"
+    for _ in range(levels):
+        value = {"list": [value], "dict": {"a": value}, "tuple": (value,), "mixed": [1, value]}[
+            kind
+        ]
+    return value
+
+
+def depth(value: Any) -> int:
+    """Return how many containers stand in one another, however many there are."""
+    levels = 0
+    while not isinstance(value, str):
+        value, levels = (value["a"] if isinstance(value, dict) else value[-1]), levels + 1
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels"),
+    [("list", 499), ("list", 500), ("dict", 499), ("dict", 500), ("mixed", 500), ("tuple", 250)],
+)
+def test_500_levels_are_kept(medium: Medium, kind: str, levels: int):
+    store = medium.store()
+    store["k"] = nested(levels, kind)
+    assert depth(medium.reopened(store)["k"]) == levels
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels"),
+    [
+        *(("list", levels) for levels in (501, 1000, 100_000)),
+        *(("dict", levels) for levels in (501, 1000, 100_000)),
+        *(("tuple", levels) for levels in (251, 1000, 100_000)),
+    ],
+)
+def test_deeper_is_refused(medium: Medium, kind: str, levels: int):
+    store = medium.store()
+    store["k"] = "old"
+    with pytest.raises(InvalidValue, match=f"nested deeper than {MAX_DEPTH} levels") as caught:
+        store["k"] = nested(levels, kind)
+    assert len(str(caught.value)) < 500
+    assert store["k"] == "old"
+
+
+@pytest.mark.parametrize("levels", [10_000, 100_000])
+@pytest.mark.parametrize(("before", "after"), [(b"[", b"]"), (b'{"$tuple":[', b"]}")])
+def test_a_record_nested_too_deeply_is_corrupt(
+    backend: Medium, levels: int, before: bytes, after: bytes
+):
+    store = backend.store()
+    backend.plant(store, "k", before * levels + after * levels)
+    for read in (lambda: store["k"], store.snapshot, lambda: store.pop("k"), store.popitem):
+        with pytest.raises(CorruptData, match="nested too deeply; it was left as it is"):
+            read()
+    assert len(store) == 1
+
+
+def cycles() -> Iterator[tuple[Any, str]]:
+    """Yield values that contain themselves, and the place where they come again."""
+    alone: list[Any] = []
+    alone.append(alone)
+    yield alone, "value[0] contains itself"
+    wide: list[Any] = [1]
+    wide += [wide, wide]
+    yield wide, "value[1] contains itself"
+    named: dict[str, Any] = {}
+    named["a"] = [0, named]
+    yield named, "value['a'][1] contains itself"
+    inner: dict[Any, Any] = {}
+    inner[7] = (inner,)
+    yield {"x": [inner]}, "value['x'][0][7][0] contains itself"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), list(cycles()), ids=["list", "wide", "dict", "inner"]
+)
+def test_a_cycle_is_named(medium: Medium, value: Any, message: str):
+    store = medium.store()
+    store["k"] = "old"
+    with pytest.raises(InvalidValue) as caught:
+        store["k"] = value
+    assert message in str(caught.value)
+    assert store["k"] == "old"
+
+
+def test_one_object_in_two_places_is_no_cycle(medium: Medium):
+    store, shared = medium.store(), [1]
+    store["k"] = {"a": shared, "b": [shared, shared]}
+    assert medium.reopened(store)["k"] == {"a": [1], "b": [[1], [1]]}
+
+
+# --- size ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [2, 10, 1000])
+def test_a_record_has_at_most_max_value_bytes(medium: Medium, limit: int):
+    store = medium.store(max_value_bytes=limit)
+    store["k"] = "x" * (limit - 2)  # and two quotes
+    for refuse in (
+        lambda: store.__setitem__("k", "x" * (limit - 1)),
+        lambda: store.update(k="", other="é" * limit),
+        lambda: store.setdefault("new", "x" * (limit - 1)),
+    ):
+        with pytest.raises(InvalidValue, match=f"more than max_value_bytes={limit}; nothing was"):
+            refuse()
+    assert medium.reopened(store) == {"k": "x" * (limit - 2)}
+
+
+def test_64_mib_are_kept_and_one_byte_more_is_refused(backend: Medium):
+    assert MAX_VALUE_BYTES == 64 * 2**20
+    store: StoreBackend[bytes | str] = backend.store()
+    with pytest.raises(
+        InvalidValue, match="takes 67108865 bytes, more than max_value_bytes=67108864"
+    ):
+        store["k"] = "x" * (MAX_VALUE_BYTES - 1)
+    assert "k" not in store
+    store["k"] = "x" * (MAX_VALUE_BYTES - 2)
+    store["m"] = "x" * (MAX_VALUE_BYTES - 3)
+    again = backend.reopened(store)
+    assert again["k"] == "x" * (MAX_VALUE_BYTES - 2)
+    assert len(again["m"]) == MAX_VALUE_BYTES - 3
+
+
+# --- a limit of Python's that somebody lowered -----------------------------------------------
+
+
+def test_a_lower_limit_of_digits_refuses_and_never_hides(
+    backend: Medium, request: pytest.FixtureRequest
+):
+    before = sys.get_int_max_str_digits()
+    request.addfinalizer(lambda: sys.set_int_max_str_digits(before))
+    store = backend.store()
+    store["k"] = 10**1000
+    sys.set_int_max_str_digits(700)
+    with pytest.raises(InvalidValue, match="700 digits"):
+        store["k"] = 10**800
+    with pytest.raises(CorruptData, match="not valid"):
+        _ = store["k"]
+    sys.set_int_max_str_digits(before)
+    assert store["k"] == 10**1000
+
+
+LONG_KEYS: list[Any] = [{10**800: 1}, {10**800: object()}, {1: 1, 10**800: [object()]}]
+
+
+@pytest.mark.parametrize("value", [*LONG_KEYS, None], ids=["alone", "bad", "deep", "a key itself"])
+def test_a_lower_limit_of_digits_holds_for_keys(
+    backend: Medium, request: pytest.FixtureRequest, value: Any
+):
+    before = sys.get_int_max_str_digits()
+    request.addfinalizer(lambda: sys.set_int_max_str_digits(before))
+    store = backend.store()
+    sys.set_int_max_str_digits(700)
+    with pytest.raises((InvalidValue, InvalidKey)):
+        store[10**800 if value is None else "k"] = value
