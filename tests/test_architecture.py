@@ -134,4 +134,4 @@ def test_pickles_are_read_in_one_place():
         for path in MODULES
         for match in reads.finditer(path.read_text())
     ]
-    assert found == ["napixd_store.serializers: pickle.loads("]
+    assert found == ["napixd_store.serializers.pickled: pickle.loads("]

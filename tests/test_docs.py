@@ -25,7 +25,8 @@ import pytest
 import napixd_store
 from napixd_store import Counter, CounterBackend, Store, StoreBackend, connections
 from napixd_store.names import encode_key
-from napixd_store.serializers import _CONTAINERS, _READERS, JSONSerializer
+from napixd_store.serializers import JSONSerializer
+from napixd_store.serializers.tags import CONTAINERS, READERS
 from napixd_store_bottle import StorePlugin
 from tests.labs import need
 from tests.sample.service import TIMEOUT, Service
@@ -215,7 +216,7 @@ def test_the_table_of_values_shows_the_very_records():
             assert serializer.dumps("key", value).decode() == record, source
             assert serializer.loads("key", record.encode()) == value, source
     shown = {name for _, records in table for record in records for name in tags(record)}
-    assert shown == {*_CONTAINERS, *_READERS}
+    assert shown == {*CONTAINERS, *READERS}
 
 
 def tags(record: str) -> set[str]:

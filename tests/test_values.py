@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from napixd_store import CorruptData, InvalidKey, InvalidValue, StoreBackend
 from napixd_store.base import MAX_VALUE_BYTES
 from napixd_store.connections import close_all
-from napixd_store.serializers import MAX_DEPTH
+from napixd_store.serializers.tags import MAX_DEPTH
 from napixd_store.testing.cases import numbered
 from tests.media import BACKENDS, POLICIES, Medium
 from tests.strategies import (

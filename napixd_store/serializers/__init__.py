@@ -1,0 +1,53 @@
+"""Serializers: a value to a record (the bytes that a backend keeps) and back.
+
+A record is JSON text, whichever serializer wrote it. What comes back is equal and of the same
+types, or the value was refused. The package knows nothing of stores: its errors name the place
+inside the value, and the caller adds which store and key.
+"""
+
+from typing import Any, Protocol
+
+from napixd_store.errors import ConfigError
+from napixd_store.serializers.pickled import PickleSerializer
+from napixd_store.serializers.tagged import JSONSerializer
+from napixd_store.serializers.typed import TypedSerializer
+
+__all__ = ["JSONSerializer", "PickleSerializer", "Serializer", "TypedSerializer", "choose"]
+
+
+class Serializer(Protocol):
+    """What a store needs of a serializer; ``key`` is there for those that sign the record."""
+
+    def dumps(self, key: str, value: Any) -> bytes:
+        """Return the record for *value*, or raise `InvalidValue`."""
+
+    def loads(self, key: str, record: bytes) -> Any:
+        """Return the value of *record*, or raise `CorruptData`."""
+
+
+def choose(
+    backend: str,
+    collection: str,
+    *,
+    type: Any = None,
+    serializer: str = "json",
+    secret: str | bytes | None = None,
+) -> Serializer:
+    """Return the serializer that a store's options ask for.
+
+    Raises:
+        ConfigError: the options contradict each other, or *type* cannot be decoded.
+    """
+    if serializer == "pickle":
+        if not secret or type is not None:
+            raise ConfigError(f"{backend}: serializer='pickle' needs secret= and takes no type=")
+        key = secret.encode() if isinstance(secret, str) else secret
+        return PickleSerializer(key, (backend, collection))
+    if secret is not None:
+        raise ConfigError(f"{backend}: secret= is for serializer='pickle'; JSON is not signed")
+    if type is None:
+        return JSONSerializer()
+    try:
+        return TypedSerializer(type)
+    except TypeError as exc:
+        raise ConfigError(f"{backend}: type={type!r} cannot be decoded: {exc}") from exc

@@ -1,0 +1,299 @@
+"""Tags: what JSON cannot express, in the manner of MongoDB's Extended JSON.
+
+A tag is an object of exactly one member whose name begins with ``$``, see
+https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/. A dict that looks like one
+is written as pairs, so that no value is taken for another.
+
+>>> tagged((1, b"x"))
+{'$tuple': [1, {'$bytes': 'eA=='}]}
+>>> untagged(tagged({"$tuple": 1}))
+{'$tuple': 1}
+"""
+
+import base64
+import math
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from napixd_store.errors import CorruptData, InvalidValue
+
+MAX_DEPTH = 500
+"""Levels of JSON arrays and objects in a record; a tag counts as the levels it is written in."""
+
+SMALLEST, LARGEST = -(2**63), 2**64 - 1
+"""Beyond these, other languages' JSON loses digits of an int."""
+
+_TOO_LONG = 10**4300  # Python itself refuses to read or write the digits of such an int
+
+
+class _Path:
+    """Where inside the value we are; written out only when an error needs it."""
+
+    __slots__ = ("_holder", "_index", "_outer")
+
+    def __init__(self, outer: "_Path | None" = None, holder: Any = None, index: Any = None):
+        self._outer, self._holder, self._index = outer, holder, index
+
+    def into(self, holder: Any, index: Any) -> "_Path":
+        return _Path(self, holder, index)
+
+    def cycle(self) -> "_Path | None":
+        """Return the first place on this path where a container stands inside itself."""
+        seen: list[Any] = []
+        for path in self._from_root():
+            if any(path._holder is holder for holder in seen):
+                return path._outer
+            seen.append(path._holder)
+        return None
+
+    def __str__(self) -> str:
+        steps = [path._step() for path in self._from_root()]
+        return "".join(steps if len(steps) < 12 else [*steps[:5], "[…]", *steps[-5:]])
+
+    def _step(self) -> str:
+        if self._outer is None:
+            return "value"
+        try:
+            shown = repr(self._index)
+        except ValueError:  # an int of more digits than Python writes out
+            return "[…]"
+        return f"[{shown if len(shown) <= 40 else shown[:40] + '…'}]"
+
+    def _from_root(self) -> "list[_Path]":
+        route: list[_Path] = []
+        path: _Path | None = self
+        while path is not None:
+            route.append(path)
+            path = path._outer
+        return route[::-1]
+
+
+def tagged(value: Any, path: "_Path | None" = None, depth: int = 0) -> Any:
+    """Return *value* as plain JSON data, whatever JSON cannot express put into tags.
+
+    One frame a level, for Python's stack holds about a thousand: hence loops, no helpers.
+
+    Raises:
+        InvalidValue: some part cannot be stored; the message names its place.
+    """
+    path = path or _Path()
+    kind = type(value)
+    writer = _SCALARS.get(kind)
+    if writer is not None:
+        return writer(value, path)
+    if kind not in _LEVELS:
+        raise InvalidValue(f"{path}: {kind.__name__} cannot be stored{_hint(kind)}")
+    named = kind is dict and _is_object(value)
+    inner = depth + (_LEVELS[kind] if not named else 1)
+    if inner > MAX_DEPTH:
+        cycle = path.cycle()
+        if cycle:
+            raise InvalidValue(f"{cycle} contains itself")
+        raise InvalidValue(f"{path}: nested deeper than {MAX_DEPTH} levels")
+    if named:
+        members = {}
+        for name, member in value.items():
+            members[name] = tagged(member, path.into(value, name), inner)
+        return members
+    items = []
+    if kind is dict:
+        for key, member in value.items():
+            if type(key) not in _SCALARS:
+                raise InvalidValue(f"{path}: a {type(key).__name__} as a dict's key {_KEY_HINT}")
+            step = path.into(value, key)
+            items.append([tagged(key, step, inner), tagged(member, step, inner)])
+    else:
+        for index, member in enumerate(value):
+            items.append(tagged(member, path.into(value, index), inner))
+    if kind is set or kind is frozenset:
+        items.sort(
+            key=msgspec.json.encode
+        )  # equal sets iterate differently; equal values want equal records
+    return items if kind is list else {f"${kind.__name__}": items}
+
+
+def _is_object(value: dict[Any, Any]) -> bool:
+    """Whether *value* is written as a JSON object: valid names only, and no look of a tag."""
+    for name in value:
+        if type(name) is not str or not (name.isascii() or not _has_surrogate(name)):
+            return False
+    return len(value) != 1 or not name.startswith("$")
+
+
+def _write_int(value: int, path: _Path) -> Any:
+    if SMALLEST <= value <= LARGEST:
+        return value
+    if not -_TOO_LONG < value < _TOO_LONG:
+        raise InvalidValue(f"{path}: an int of more than 4300 digits cannot be stored")
+    try:
+        return {"$int": str(value)}
+    except ValueError as exc:  # sys.set_int_max_str_digits() was set lower than usual
+        raise InvalidValue(f"{path}: {exc}") from exc
+
+
+def _write_float(value: float, path: _Path) -> Any:
+    return value if math.isfinite(value) else {"$float": repr(value)}
+
+
+def _write_str(value: str, path: _Path) -> Any:
+    if value.isascii() or not _has_surrogate(value):
+        return value
+    return {"$str": value.encode("unicode_escape").decode("ascii")}
+
+
+def _write_bytes(value: bytes, path: _Path) -> Any:
+    return {"$bytes": base64.b64encode(value).decode("ascii")}
+
+
+def _write_datetime(value: datetime, path: _Path) -> Any:
+    zone = _zone(value, path)
+    _check_offset(value, path)
+    if zone is None and not value.fold:
+        return {"$datetime": value.isoformat()}
+    return {"$datetime": [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, zone]}
+
+
+def _write_time(value: time, path: _Path) -> Any:
+    if value.tzinfo is not None and type(value.tzinfo) is not timezone:
+        raise InvalidValue(f"{path}: a time in a named zone cannot be stored: use a datetime")
+    _check_offset(value, path)
+    if not value.fold:
+        return {"$time": value.isoformat()}
+    return {"$time": [value.replace(fold=0).isoformat(), value.fold]}
+
+
+def _check_offset(value: datetime | time, path: _Path) -> None:
+    offset = value.utcoffset()
+    if offset is not None and offset.microseconds:  # fromisoformat() would drop them
+        raise InvalidValue(f"{path}: an offset with fractions of a second cannot be stored")
+
+
+def _zone(value: datetime, path: _Path) -> str | None:
+    """Return the name of the zone, unless the offset in the ISO text says all there is."""
+    if value.tzinfo is None or (type(value.tzinfo) is timezone and not value.fold):
+        return None
+    key = getattr(value.tzinfo, "key", None)
+    if type(value.tzinfo).__module__.startswith("zoneinfo") and isinstance(key, str):
+        return key
+    raise InvalidValue(
+        f"{path}: a datetime in a {type(value.tzinfo).__name__} cannot be stored: "
+        f"use timezone.utc, a fixed offset or a zoneinfo.ZoneInfo with a key"
+    )
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _hint(kind: type) -> str:
+    for base in (dict, list, tuple, set, str, int, float):
+        if issubclass(kind, base):
+            return f": it is a kind of {base.__name__}, so write {base.__name__}(…)"
+    if kind is bytearray or kind is memoryview:
+        return ": write bytes(…)"
+    if hasattr(kind, "__dataclass_fields__") or issubclass(kind, msgspec.Struct):
+        return f": open the store with type={kind.__name__}"
+    return ""
+
+
+_SCALARS: dict[type, Callable[[Any, _Path], Any]] = {
+    type(None): lambda value, path: None,
+    bool: lambda value, path: value,
+    int: _write_int,
+    float: _write_float,
+    str: _write_str,
+    bytes: lambda value, path: {"$bytes": base64.b64encode(value).decode("ascii")},
+    datetime: _write_datetime,
+    date: lambda value, path: {"$date": value.isoformat()},
+    time: _write_time,
+    timedelta: lambda value, path: {"$timedelta": [value.days, value.seconds, value.microseconds]},
+    Decimal: lambda value, path: {"$decimal": str(value)},
+    UUID: lambda value, path: {"$uuid": str(value)},
+}
+_LEVELS: dict[type, int] = {list: 1, tuple: 2, set: 2, frozenset: 2, dict: 3}
+_KEY_HINT = "cannot be stored: the key of a dict is one of " + ", ".join(
+    sorted(kind.__name__ for kind in _SCALARS)
+)
+
+
+# --- reading tags ----------------------------------------------------------------------------
+
+
+def untagged(tree: Any) -> Any:
+    """Return the value of decoded JSON *tree*, or raise for what no value is written as.
+
+    One frame a level, like its counterpart.
+    """
+    if type(tree) is list:
+        items = []
+        for item in tree:
+            items.append(untagged(item))  # noqa: PERF401 - a comprehension is one more frame
+        return items
+    if type(tree) is not dict:
+        return tree
+    if len(tree) == 1:
+        ((name, body),) = tree.items()
+        if name[:1] == "$":
+            if name in CONTAINERS:
+                return CONTAINERS[name](untagged(_expect(list, body)))
+            if name not in READERS:
+                raise CorruptData(f"the record holds an unknown tag {name[:20]!r}")
+            return READERS[name](body)
+    members = {}
+    for name, member in tree.items():
+        members[name] = untagged(member)
+    return members
+
+
+def _expect(kind: type, body: Any) -> Any:
+    if type(body) is not kind:
+        raise CorruptData(f"a tag in the record holds no {kind.__name__}")
+    return body
+
+
+def _read_datetime(body: Any) -> datetime:
+    if type(body) is str:
+        return datetime.fromisoformat(body)
+    text, fold, zone = body
+    value = datetime.fromisoformat(text).replace(fold=fold)
+    if zone is None:
+        return value
+    from zoneinfo import ZoneInfo
+
+    return value.replace(tzinfo=ZoneInfo(zone))
+
+
+def _read_time(body: Any) -> time:
+    if type(body) is str:
+        return time.fromisoformat(body)
+    text, fold = body
+    return time.fromisoformat(text).replace(fold=fold)
+
+
+CONTAINERS: dict[str, Callable[[Any], Any]] = {
+    "$tuple": tuple,
+    "$set": set,
+    "$frozenset": frozenset,
+    "$dict": dict,
+}
+READERS: dict[str, Callable[[Any], Any]] = {
+    "$int": lambda body: int(_expect(str, body)),
+    "$float": lambda body: float(_expect(str, body)),
+    "$str": lambda body: _expect(str, body).encode("ascii").decode("unicode_escape"),
+    "$bytes": lambda body: base64.b64decode(_expect(str, body), validate=True),
+    "$datetime": _read_datetime,
+    "$date": lambda body: date.fromisoformat(_expect(str, body)),
+    "$time": _read_time,
+    "$timedelta": lambda body: timedelta(*_expect(list, body)),
+    "$decimal": lambda body: Decimal(_expect(str, body)),
+    "$uuid": lambda body: UUID(_expect(str, body)),
+}
