@@ -97,16 +97,8 @@ def _is_dotted(name: str) -> bool:
 def _attribute(what: str, module: str, attribute: str) -> Any:
     try:
         found = importlib.import_module(module)
-    except ModuleNotFoundError as exc:
-        if exc.name and (module == exc.name or module.startswith(f"{exc.name}.")):
-            raise NoSuchStoreBackend(f"{what}: there is no module {exc.name!r}") from exc
-        raise NoSuchStoreBackend(
-            f"{what}: {module} was found, but it needs {exc.name!r}, which is not installed"
-        ) from exc
     except ImportError as exc:
-        raise NoSuchStoreBackend(
-            f"{what}: {module} was found, but could not be imported: {exc}"
-        ) from exc
+        raise NoSuchStoreBackend(f"{what}: {_why_not(module, exc)}") from exc
     try:
         return getattr(found, attribute)
     except AttributeError as exc:
@@ -114,6 +106,14 @@ def _attribute(what: str, module: str, attribute: str) -> Any:
             f"{what}: {module} has no {attribute!r}"
             f"{nearest(attribute, {each for each in vars(found) if each[0] != '_'})}"
         ) from exc
+
+
+def _why_not(module: str, exc: ImportError) -> str:
+    if not isinstance(exc, ModuleNotFoundError) or not exc.name:
+        return f"{module} was found, but could not be imported: {exc}"
+    if f"{module}.".startswith(f"{exc.name}."):
+        return f"there is no module {exc.name!r}"
+    return f"{module} was found, but it needs {exc.name!r}, which is not installed"
 
 
 def _entry_point(name: str) -> Any:

@@ -304,10 +304,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_medium_holds_what_was_saved(self):
-        assert same(self.watcher.snapshot(), self.saved)
+        found = self.watcher.snapshot()
+        assert same(found, self.saved)
         assert len(self.watcher) == len(self.saved)
         if not self.medium.writeback:
-            assert list(self.watcher) == list(self.saved)
+            assert list(found) == list(self.saved)
 
 
 def _incr(content: dict[Any, Any], key: Any, by: int) -> int:

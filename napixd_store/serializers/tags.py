@@ -12,6 +12,7 @@ is written as pairs, so that no value is taken for another.
 
 import base64
 import math
+import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -28,6 +29,9 @@ MAX_DEPTH = 500
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 """Beyond these, other languages' JSON loses digits of an int."""
 
+_ESCAPED = re.compile(
+    r"([ -\[\]-~]|\\([\\tnr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}))*"
+)  # what Python's codec unicode_escape writes; it reads more than that
 _TOO_LONG = 10**4300  # Python itself refuses to read or write the digits of such an int
 
 
@@ -260,6 +264,12 @@ def _expect(kind: type, body: Any) -> Any:
     return body
 
 
+def _read_str(body: Any) -> str:
+    if not _ESCAPED.fullmatch(_expect(str, body)):
+        raise CorruptData("a tag in the record holds no escaped text")
+    return str(body.encode("ascii").decode("unicode_escape"))
+
+
 def _read_datetime(body: Any) -> datetime:
     if type(body) is str:
         return datetime.fromisoformat(body)
@@ -288,7 +298,7 @@ CONTAINERS: dict[str, Callable[[Any], Any]] = {
 READERS: dict[str, Callable[[Any], Any]] = {
     "$int": lambda body: int(_expect(str, body)),
     "$float": lambda body: float(_expect(str, body)),
-    "$str": lambda body: _expect(str, body).encode("ascii").decode("unicode_escape"),
+    "$str": _read_str,
     "$bytes": lambda body: base64.b64decode(_expect(str, body), validate=True),
     "$datetime": _read_datetime,
     "$date": lambda body: date.fromisoformat(_expect(str, body)),
