@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, overload
 from napixd_store.changes import ABSENT, PRESENT, Changes, Expected
 from napixd_store.connections import Connection, Opener, connect
 from napixd_store.counter import CounterBackend
-from napixd_store.errors import Conflict, CorruptData, InvalidValue, WrongType
+from napixd_store.errors import ConfigError, Conflict, CorruptData, InvalidValue, WrongType
 from napixd_store.integers import exact, in_range
 from napixd_store.names import check_name, decode_key, encode_key
 from napixd_store.options import bind
@@ -99,16 +99,21 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
     counter: ClassVar[type[CounterBackend] | None] = None
     """The counter class of the same family."""
 
+    _collection = "?"  # until __init__ is done, for a repr in its traceback
+    _connection: Any = Connection()
+    _copy: WorkingCopy | None = None
+
     def __init__(self, collection: str, options: Mapping[str, Any]) -> None:
         """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
         self._collection = check_name(collection, "collection")
         name = type(self).__name__
         own, common = bind(name, options, type(self).opener, store_options)
-        self._connection: Any = connect(type(self).opener, own)
+        self._connection = connect(type(self).opener, own)
         writeback = common.pop("writeback", None)
         self._max_bytes: int = common.pop("max_value_bytes", MAX_VALUE_BYTES)
+        if self._max_bytes < 1:
+            raise ConfigError(f"{name}: the option 'max_value_bytes' must be 1 or more")
         self._serializer = choose(name, self._collection, **common)
-        self._copy: WorkingCopy | None = None
         if self.writes_back if writeback is None else writeback:
             self._copy = WorkingCopy(self._load, self._dumps, self._loads, self._conflict)
 

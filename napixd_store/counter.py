@@ -33,11 +33,14 @@ class CounterBackend:
     opener: ClassVar[Opener] = Connection
     """Makes the connection; its keyword-only arguments are the backend's options."""
 
+    _name = "?"  # until __init__ is done, for a repr in its traceback
+    _connection: Any = Connection()
+
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
         self._name = check_name(name, "counter")
         (own,) = bind(type(self).__name__, options, type(self).opener)
-        self._connection: Any = connect(type(self).opener, own)
+        self._connection = connect(type(self).opener, own)
 
     def _value(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} has no _value()")

@@ -1,10 +1,12 @@
 """``Store()`` and ``Counter()``: from a name to an instance of the right class."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from napixd_store.base import StoreBackend
 from napixd_store.counter import CounterBackend
+from napixd_store.errors import ConfigError, NoSuchStoreBackend
 from napixd_store.resolve import resolve_counter, resolve_store, resolve_type
 from napixd_store.settings import Default, current
 
@@ -31,9 +33,14 @@ def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock l
     {'admin': True}
     >>> users.drop()
     """
-    cls, chosen = choose_store(backend, options, current().store)
-    store: StoreBackend[Any] = cls(collection, chosen)
-    return store
+    try:
+        cls, chosen = choose_store(backend, options, current().store)
+        store: StoreBackend[Any] = cls(collection, chosen)
+        return store
+    except ConfigError as exc:
+        refused = exc.with_traceback(None)  # its frames hold the options, with their secrets
+    options = chosen = {}
+    raise refused
 
 
 def Counter(  # noqa: N802 - as Store
@@ -52,9 +59,14 @@ def Counter(  # noqa: N802 - as Store
     >>> ids.reset()
     2
     """
-    cls, chosen = choose_counter(backend, options, current().counter)
-    counter: CounterBackend = cls(name, chosen)
-    return counter
+    try:
+        cls, chosen = choose_counter(backend, options, current().counter)
+        counter: CounterBackend = cls(name, chosen)
+        return counter
+    except ConfigError as exc:
+        refused = exc.with_traceback(None)  # as in Store
+    options = chosen = {}
+    raise refused
 
 
 def choose_store(
@@ -62,9 +74,7 @@ def choose_store(
 ) -> tuple[type, dict[str, Any]]:
     """Return the store class of *backend* and the options to build it with."""
     cls = resolve_store(default.backend if backend is None else backend)
-    chosen = dict(options)
-    if backend is None or cls is resolve_store(default.backend):
-        chosen = {**default.options, **options}
+    chosen = {**_inherited(cls, resolve_store, default), **options}
     if isinstance(chosen.get("type"), str):
         chosen["type"] = resolve_type(chosen["type"])
     return cls, chosen
@@ -75,6 +85,14 @@ def choose_counter(
 ) -> tuple[type, dict[str, Any]]:
     """Return the counter class of *backend* and the options to build it with."""
     cls = resolve_counter(default.backend if backend is None else backend)
-    if backend is None or cls is resolve_counter(default.backend):
-        return cls, {**default.options, **options}
-    return cls, dict(options)
+    return cls, {**_inherited(cls, resolve_counter, default), **options}
+
+
+def _inherited(
+    cls: type, resolve: Callable[[str | type], type], default: Default
+) -> Mapping[str, Any]:
+    """Return the settings' options if they are for *cls*; its module alone need be there."""
+    with suppress(NoSuchStoreBackend):
+        if default.options and resolve(default.backend) is cls:
+            return default.options
+    return {}

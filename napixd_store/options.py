@@ -17,6 +17,7 @@ napixd_store.errors.ConfigError: RedisStore: unknown option 'prot' (did you mean
 import functools
 import types
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -89,7 +90,8 @@ def _coerced(what: str, name: str, value: Any, hint: Any) -> Any:
     alternatives = _alternatives(hint)
     for kind in alternatives:
         if _fits(value, kind):
-            return float(value) if kind is float else value
+            with suppress(OverflowError):
+                return float(value) if kind is float else value
     if isinstance(value, str):
         for kind in alternatives:
             try:
@@ -118,7 +120,7 @@ def _fits(value: Any, kind: Any) -> bool:
         return type(value) in (int, float)
     if kind is int:
         return type(value) is int
-    return isinstance(value, kind)
+    return isinstance(value, get_origin(kind) or kind)
 
 
 def _from_text(text: str, kind: Any) -> Any:
@@ -134,4 +136,6 @@ def _from_text(text: str, kind: Any) -> Any:
 def _described(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(choice) for choice in get_args(kind))
-    return {bool: "yes or no", type(None): "None", Path: "a path"}.get(kind) or str(kind.__name__)
+    return {bool: "yes or no", type(None): "None", Path: "a path"}.get(kind) or str(
+        getattr(kind, "__name__", kind)
+    )

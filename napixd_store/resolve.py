@@ -55,7 +55,10 @@ def resolve_type(path: str) -> Any:
     try:
         if "." not in path or not _is_dotted(path):
             raise NoSuchStoreBackend("not a dotted path")
-        return _attribute(f"the type {path!r}", *path.rsplit(".", 1))
+        found = _attribute(f"the type {path!r}", *path.rsplit(".", 1))
+        if found is None:
+            raise NoSuchStoreBackend(f"{path!r} is None")
+        return found
     except NoSuchStoreBackend as exc:
         raise ConfigError(f"the option 'type' is no dotted path of a class: {exc}") from exc
 

@@ -92,8 +92,11 @@ def read(pairs: Mapping[str, Any], below: Settings) -> Settings:
     """
     flat = {key.lower(): value for key, value in flattened(pairs)}
     for_stores, for_counters = _section(flat, "store"), _section(flat, "counter")
-    store = _over(for_stores, below.store)
-    beneath = below.counter if not for_stores else Default(store.backend, shared(store.options))
+    store, beneath = _over(for_stores, below.store), below.counter
+    if "backend" in for_stores:
+        beneath = Default(store.backend, shared(store.options))
+    elif beneath.backend == store.backend:
+        beneath = _over(shared(for_stores), beneath)
     return Settings(store, _over(for_counters, beneath))
 
 
@@ -143,19 +146,30 @@ def _from_url(url: str) -> Default:
     """Return what ``sqlite:///var/desk.sqlite?durability=process`` says; SQLite when empty."""
     if not url:
         return Default("SQLite", {})
-    parts = urlsplit(url)
-    known = ", ".join(f"{scheme}:" for scheme in _SCHEMES)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError(f"${URL_VARIABLE} is no URL: {_begin_with()}") from None
     if parts.scheme not in _SCHEMES:
         raise ConfigError(
             f"${URL_VARIABLE}: the scheme {parts.scheme!r} is not known"
-            f"{nearest(parts.scheme, set(_SCHEMES))}: begin with {known}"
+            f"{nearest(parts.scheme, set(_SCHEMES))}: {_begin_with()}"
         )
     backend, path_option = _SCHEMES[parts.scheme]
     if parts.netloc:
         raise ConfigError(
             f"${URL_VARIABLE}: {parts.scheme}: has no host: write {parts.scheme}:///absolute/path"
         )
+    path = unquote(parts.path)
+    if parts.fragment or "\0" in path or (path and not path_option):
+        raise ConfigError(f"${URL_VARIABLE}: nothing may follow {parts.scheme}: or '#' (write %23)")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if path_option and parts.path:
-        options[path_option] = unquote(parts.path)
+    if path:
+        if path_option in options:
+            raise ConfigError(f"${URL_VARIABLE}: the option {path_option!r} is given twice")
+        options[path_option] = path
     return Default(backend, options)
+
+
+def _begin_with() -> str:
+    return "begin with " + ", ".join(f"{scheme}:" for scheme in _SCHEMES)

@@ -383,7 +383,7 @@ def test_a_lower_limit_of_digits_refuses_and_never_hides(
     store = backend.store()
     store["k"] = 10**1000
     sys.set_int_max_str_digits(700)
-    with pytest.raises(InvalidValue, match="700 digits"):
+    with pytest.raises(InvalidValue, match=r"limit \(700\b"):
         store["k"] = 10**800
     with pytest.raises(CorruptData, match="not valid"):
         _ = store["k"]

@@ -49,5 +49,5 @@ def choose(
         return JSONSerializer()
     try:
         return TypedSerializer(type)
-    except TypeError as exc:
+    except Exception as exc:  # resolving its annotations runs the type's own code
         raise ConfigError(f"{backend}: type={type!r} cannot be decoded: {exc}") from exc

@@ -56,7 +56,8 @@ class JSONSerializer:
         except RecursionError:
             raise CorruptData("the record is nested too deeply") from None
         except (ValueError, TypeError, ArithmeticError, KeyError) as exc:
-            raise CorruptData(f"the record is not valid ({type(exc).__name__})") from exc
+            # Its text would show what is stored.
+            raise CorruptData(f"the record is not valid ({type(exc).__name__})") from None
 
 
 _AS_THEY_ARE = frozenset({str, bool, type(None)})

@@ -248,14 +248,26 @@ def untagged(tree: Any) -> Any:
         ((name, body),) = tree.items()
         if name[:1] == "$":
             if name in CONTAINERS:
-                return CONTAINERS[name](untagged(_expect(list, body)))
+                return _contained(name, untagged(_expect(list, body)))
             if name not in READERS:
                 raise CorruptData(f"the record holds an unknown tag {name[:20]!r}")
-            return READERS[name](body)
+            value = READERS[name](body)
+            if msgspec.json.encode(tagged(value)) != msgspec.json.encode(tree):
+                raise CorruptData("a tag in the record is not written as we write it")
+            return value
     members = {}
     for name, member in tree.items():
         members[name] = untagged(member)
     return members
+
+
+def _contained(name: str, items: list[Any]) -> Any:
+    if name == "$dict" and not all(type(pair) is list and len(pair) == 2 for pair in items):
+        raise CorruptData("a $dict in the record does not hold pairs")
+    value = CONTAINERS[name](items)
+    if len(value) != len(items):
+        raise CorruptData(f"a {name} in the record holds an item twice")
+    return value
 
 
 def _expect(kind: type, body: Any) -> Any:
@@ -279,7 +291,10 @@ def _read_datetime(body: Any) -> datetime:
         return value
     from zoneinfo import ZoneInfo
 
-    return value.replace(tzinfo=ZoneInfo(zone))
+    try:
+        return value.replace(tzinfo=ZoneInfo(zone))
+    except OSError as exc:  # a name that leads to no file of the package tzdata
+        raise ValueError("no such zone") from exc
 
 
 def _read_time(body: Any) -> time:

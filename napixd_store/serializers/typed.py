@@ -1,5 +1,7 @@
 """Values of one declared type, as natural JSON."""
 
+import dataclasses
+import re
 from typing import Any
 
 import msgspec
@@ -22,13 +24,15 @@ class TypedSerializer:
         try:
             record = msgspec.json.encode(value)
             back = self._loads(record)
+            kept = _same(value, back)
         except msgspec.ValidationError as exc:
-            raise InvalidValue(str(exc)) from exc
+            raise InvalidValue(_told(exc)) from None
         except RecursionError:
             raise InvalidValue("value is nested too deeply") from None
-        except (TypeError, ValueError, OverflowError) as exc:
-            raise InvalidValue(f"value cannot be written as JSON ({exc})") from exc
-        if not _same(value, back):
+        except Exception as exc:  # the type's own __post_init__, __eq__ or hooks may raise anything
+            why = exc if type(exc) is TypeError else type(exc).__name__
+            raise InvalidValue(f"value cannot be written as JSON ({why})") from exc
+        if not kept:
             raise InvalidValue(
                 f"a {type(value).__name__} would come back as an unequal {type(back).__name__}: "
                 f"some part of it is not of the declared type"
@@ -39,10 +43,17 @@ class TypedSerializer:
         """Return the object of *record*, every field validated."""
         try:
             return self._loads(record)
+        except msgspec.MsgspecError as exc:
+            raise CorruptData(f"the record does not fit its type: {_told(exc)}") from None
         except RecursionError:
             raise CorruptData("the record is nested too deeply") from None
-        except (ValueError, TypeError) as exc:
-            raise CorruptData(f"the record does not fit the declared type: {exc}") from exc
+        except Exception as exc:  # as above
+            raise CorruptData(f"the record is not valid ({type(exc).__name__})") from exc
+
+
+def _told(exc: Exception) -> str:
+    """Return what msgspec says, without the value that it shows of an Enum or a tag."""
+    return re.sub(r" value '.*'(?= - at |$)", " value", str(exc), flags=re.DOTALL)
 
 
 def _same(value: Any, other: Any) -> bool:
@@ -51,11 +62,17 @@ def _same(value: Any, other: Any) -> bool:
         return False
     if isinstance(value, (list, tuple)):
         return len(value) == len(other) and all(map(_same, value, other))
+    if isinstance(value, (set, frozenset)):
+        theirs = {item: item for item in other}
+        return value == other and all(_same(item, theirs[item]) for item in value)
     if isinstance(value, dict):
-        return value.keys() == other.keys() and all(_same(value[k], other[k]) for k in value)
-    fields = getattr(value, "__struct_fields__", None) or getattr(
-        value, "__dataclass_fields__", None
-    )
+        keys = {key: key for key in other}
+        return value.keys() == keys.keys() and all(
+            _same(key, keys[key]) and _same(value[key], other[key]) for key in value
+        )
+    fields = getattr(value, "__struct_fields__", None)
+    if fields is None and dataclasses.is_dataclass(value):
+        fields = [field.name for field in dataclasses.fields(value)]
     if fields is not None:
         return all(_same(getattr(value, name), getattr(other, name)) for name in fields)
     return bool(value == other)

@@ -19,6 +19,7 @@ from napixd_store.connections import Connection
 from napixd_store.errors import ConfigError, ReadOnly, StoreError, Unavailable
 from napixd_store.places import home
 
+_LONGEST = 86_400  # seconds; SQLite counts milliseconds in 32 bits
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/pragma.html
 
 
@@ -36,7 +37,7 @@ def open_database(
         timeout: seconds to wait for other writers before `Unavailable`.
 
     Raises:
-        ConfigError: Python was built with a SQLite older than 3.37.
+        ConfigError: an option is out of range, or Python's SQLite is older than 3.37.
     """
     if sqlite3.sqlite_version_info < file.MINIMUM_SQLITE:
         needed = ".".join(map(str, file.MINIMUM_SQLITE))
@@ -44,6 +45,10 @@ def open_database(
             f"the SQLite backend needs SQLite {needed} or newer, and this Python has "
             f"{sqlite3.sqlite_version}"
         )
+    if not 0 <= timeout <= _LONGEST:
+        raise ConfigError(f"the SQLite backend: timeout= takes 0 to {_LONGEST} seconds")
+    if path is not None and "\0" in str(path):
+        raise ConfigError("the SQLite backend: path= must not hold a NUL character")
     place = home() / "stores" / "store.sqlite" if path is None else path.expanduser()
     return Database(place.absolute(), durability, timeout)  # the working folder may change later
 
