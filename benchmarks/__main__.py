@@ -1,33 +1,37 @@
 """Compare this library with the medium it stands on: ``python -m benchmarks sqlite``."""
 
 import argparse
+import importlib
 import random
 import sys
 from pathlib import Path
 
-from benchmarks import beside, measure, report
-from benchmarks.contestants import SYNCHRONOUS
+from benchmarks import report
+from benchmarks.measure import Suite, race
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> int:
     """Measure, print, and write the page if asked; 1 if a limit was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("medium", choices=["sqlite"])
+    parser.add_argument("medium", choices=["sqlite", "files"])
     parser.add_argument("--rounds", type=int, default=25, help="more are steadier (default 25)")
     parser.add_argument("--seed", type=int, default=1, help="of keys, values and turns")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write the medium's page in docs/")
     asked = parser.parse_args()
-    results = {}
-    for durability in SYNCHRONOUS:
-        results[durability] = measure.measure(durability, asked.rounds, random.Random(asked.seed))
-        report.show(durability, results[durability])
-    facts = beside.measure(random.Random(asked.seed))
-    report.show_beside(facts)
+    # Each medium needs packages of its own.
+    suite: Suite = importlib.import_module(f"benchmarks.{asked.medium}").SUITE
+    results = []
+    for heat in suite.heats():
+        results.append(race(heat, asked.rounds, random.Random(asked.seed)))
+        report.show(results[-1])
+    facts = suite.facts(random.Random(asked.seed))
+    report.show_facts(facts)
     if asked.write:
-        command = f"python -m benchmarks sqlite --rounds {asked.rounds} --write"
-        PAGE.write_text(report.page(results, facts, asked.rounds, command), encoding="utf-8")
+        command = f"python -m benchmarks {asked.medium} --rounds {asked.rounds} --write"
+        page = report.page(suite, results, facts, asked.rounds, command)
+        (DOCS / suite.page).write_text(page, encoding="utf-8")
     for line in report.missed(results):
         print(f"slower than promised: {line}", file=sys.stderr)
     return 1 if report.missed(results) else 0

@@ -9,25 +9,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from benchmarks.contestants import open_by_hand
-from benchmarks.measure import KEYS, Round, fill
+from benchmarks.by_hand import open_sqlite
+from benchmarks.measure import Fact, Round
 from napixd_store import Store, StoreBackend, connections
 
+KEYS = 10_000
 REPEAT = 11
-
-
-class Fact(NamedTuple):
-    """One line: what was measured, and the median as text."""
-
-    what: str
-    figure: str
 
 
 def measure(dice: random.Random) -> list[Fact]:
     """Return the facts of this machine."""
-    pairs = fill(Round(0, dice, 0))
+    pairs = Round(0, dice, KEYS, 0).all_pairs()
     return [*_importing(), *_opening(), *_memory(pairs), *_write_back(pairs)]
 
 
@@ -53,7 +47,7 @@ def _opening() -> list[Fact]:
         path, by_hand_path = Path(folder) / "ours.sqlite", Path(folder) / "by-hand.sqlite"
         store = Store("benchmark", backend="SQLite", path=path)
         store["key"] = "value"
-        database = open_by_hand(by_hand_path, "power")
+        database = open_sqlite(by_hand_path, "power")
         database.execute("CREATE TABLE kv (key TEXT PRIMARY KEY, value BLOB)")
 
         def ours() -> None:
@@ -61,7 +55,7 @@ def _opening() -> list[Fact]:
             connections.close_all()
 
         def by_hand() -> None:
-            one = open_by_hand(by_hand_path, "power")
+            one = open_sqlite(by_hand_path, "power")
             one.execute("SELECT value FROM kv WHERE key = 'key'").fetchone()
             one.close()
 

@@ -10,48 +10,120 @@ import statistics
 import string
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from benchmarks.contestants import CONTESTANTS, Contestant, Value, close
-
-KEYS = 10_000
-WRITES = {"power": 200, "process": 2000}
-"""Single writes a round: as many as take a while, and several of SQLite's checkpoints."""
+Value = dict[str, Any]
 
 
-class Work(NamedTuple):
-    """What one contestant does in one round."""
+class Contestant(Protocol):
+    """Who is compared. It has a method for each operation that it can do.
 
-    calls: int
-    do: Callable[[Contestant], Any]
+    The loops stand inside those methods: a call costs time too.
+    """
+
+    name: str
+    durability: str
+    """What a write survives once it is acknowledged: ``memory``, ``process`` or ``power``."""
+
+    def update(self, pairs: Mapping[str, Value], /) -> None:
+        """Write *pairs* in one go."""
+
+    def close(self) -> None:
+        """Release all files."""
 
 
 class Operation(NamedTuple):
-    """One line of the table; *limit* is the ratio that this library promises to stay below."""
+    """One line of a table.
+
+    *verb* is the contestants' method, which takes what *argument* returns and has as many calls
+    (or pairs) to make as that is long. This library promises to stay below *limit*, a ratio.
+    """
 
     name: str
     limit: float | None
-    prepare: Callable[["Round"], Work]
+    verb: str
+    argument: Callable[["Round"], Sized]
+
+
+class Heat(NamedTuple):
+    """One table: who does what, over *size* pairs, with *writes* single writes a round.
+
+    The first contestant is this library, and the limits are against the second. Each is built
+    in an empty folder of its own.
+    """
+
+    title: str
+    note: str
+    contestants: Sequence[Callable[[Path], Contestant]]
+    operations: Sequence[Operation]
+    size: int
+    writes: int
+
+
+class Fact(NamedTuple):
+    """What has no contestant: what was measured, and the median as text."""
+
+    what: str
+    figure: str
+
+
+def _nothing(dice: random.Random) -> list[Fact]:
+    return []
+
+
+class Suite(NamedTuple):
+    """All heats of one medium, and what their page says of them."""
+
+    page: str
+    title: str
+    extra: str
+    """What to install to repeat it."""
+    packages: Sequence[str]
+    """What was measured, beside Python, SQLite and this library."""
+    note: str
+    heats: Callable[[], Iterable[Heat]]
+    facts: Callable[[random.Random], list[Fact]] = _nothing
 
 
 @dataclass(frozen=True)
 class Round:
-    """The dice of one round; *writes* is how many single writes are made in it."""
+    """The dice of one round of a heat."""
 
     number: int
     dice: random.Random
+    size: int
     writes: int
 
-    def keys(self, count: int) -> list[str]:
-        """Return *count* keys that exist."""
-        return [f"key-{self.dice.randrange(KEYS):05}" for _ in range(count)]
+    def some_keys(self) -> list[str]:
+        """Return a thousand keys that exist."""
+        return self._keys(1000)
 
     def new_keys(self) -> list[str]:
         """Return keys that exist in no other round."""
         return [f"new-{self.number:04}-{n:04}" for n in range(self.writes)]
+
+    def pairs(self) -> list[tuple[str, Value]]:
+        """Return values for keys that exist."""
+        return [(key, self.value()) for key in self._keys(self.writes)]
+
+    def new_pairs(self) -> list[tuple[str, Value]]:
+        """Return values for `new_keys`."""
+        return [(key, self.value()) for key in self.new_keys()]
+
+    def all_pairs(self) -> dict[str, Value]:
+        """Return all that a store holds, with values of this round."""
+        return {f"key-{n:05}": self.value() for n in range(self.size)}
+
+    def all_places(self) -> range:
+        """Return as many numbers as a store has pairs."""
+        return range(self.size)
+
+    def times(self) -> range:
+        """Return as many numbers as there are single writes."""
+        return range(self.writes)
 
     def value(self) -> Value:
         """Return a dict of about 120 bytes of JSON, unlike all others.
@@ -68,110 +140,79 @@ class Round:
             "score": round(dice.random(), 6),
         }
 
-
-def _get(this: Round) -> Work:
-    keys = this.keys(1000)
-    return Work(len(keys), lambda one: one.get(keys))
-
-
-def _contains(this: Round) -> Work:
-    keys = this.keys(1000)
-    return Work(len(keys), lambda one: one.contains(keys))
-
-
-def _overwrite(this: Round) -> Work:
-    pairs = [(key, this.value()) for key in this.keys(this.writes)]
-    return Work(len(pairs), lambda one: one.set(pairs))
-
-
-def _set_new(this: Round) -> Work:
-    pairs = [(key, this.value()) for key in this.new_keys()]
-    return Work(len(pairs), lambda one: one.set(pairs))
-
-
-def _delete(this: Round) -> Work:
-    keys = this.new_keys()
-    return Work(len(keys), lambda one: one.delete(keys))
-
-
-def _update(this: Round) -> Work:
-    pairs = fill(this)
-    return Work(len(pairs), lambda one: one.update(pairs))
-
-
-def _iterate(this: Round) -> Work:
-    return Work(KEYS, lambda one: one.iterate())
-
-
-def _length(this: Round) -> Work:
-    return Work(100, lambda one: one.length(range(100)))
-
-
-def _increment(this: Round) -> Work:
-    return Work(this.writes, lambda one: one.increment(range(this.writes)))
-
-
-OPERATIONS = (
-    Operation("`store[key]`", 1.35, _get),
-    Operation("`key in store`", None, _contains),
-    Operation("`store[key] = value`, overwriting", 1.4, _overwrite),
-    Operation("`store[key] = value`, a new key", 1.4, _set_new),
-    Operation("`del store[key]`", None, _delete),
-    Operation(f"`store.update()` of {KEYS:,} pairs, a pair", 1.5, _update),
-    Operation(f"`store.items()` of {KEYS:,} pairs, a pair", 1.6, _iterate),
-    Operation(f"`len(store)` of {KEYS:,} pairs", None, _length),
-    Operation("`counter.increment()`", 1.35, _increment),
-)
-"""In this order, since what is set anew is deleted afterwards."""
+    def _keys(self, count: int) -> list[str]:
+        return [f"key-{self.dice.randrange(self.size):05}" for _ in range(count)]
 
 
 @dataclass(frozen=True)
 class Row:
-    """The result for one operation: µs per call (or pair) by contestant, and the ratio."""
+    """The result for one operation.
+
+    *micros* is µs per call (or pair) by contestant, None for who cannot do it; *ratio* is the
+    first against the second.
+    """
 
     operation: Operation
-    micros: Mapping[str, float]
+    micros: Mapping[str, float | None]
     ratio: float
     quartiles: tuple[float, float]
 
+    @property
+    def missed(self) -> bool:
+        """Whether this library is slower than it promises."""
+        return self.operation.limit is not None and self.ratio > self.operation.limit
 
-def fill(this: Round) -> dict[str, Value]:
-    """Return all the pairs of a store, with values of this round."""
-    return {f"key-{n:05}": this.value() for n in range(KEYS)}
+
+class Result(NamedTuple):
+    """What a heat gave; *durabilities* by contestant."""
+
+    heat: Heat
+    durabilities: Mapping[str, str]
+    rows: Sequence[Row]
 
 
-def measure(durability: str, rounds: int, dice: random.Random) -> list[Row]:
-    """Let the contestants race, and return the results of the first against the second."""
-    writes = WRITES[durability]
+def race(heat: Heat, rounds: int, dice: random.Random) -> Result:
+    """Let the contestants of *heat* do its operations, round after round."""
     with tempfile.TemporaryDirectory() as folder:
-        contestants = [build(Path(folder), durability) for build in CONTESTANTS]
-        pairs = fill(Round(0, dice, writes))
+        contestants = []
+        for number, build in enumerate(heat.contestants):
+            own = Path(folder, str(number))
+            own.mkdir()
+            contestants.append(build(own))
+        pairs = Round(0, dice, heat.size, heat.writes).all_pairs()
         for one in contestants:
             one.update(pairs)
-        times: dict[str, dict[str, list[float]]] = {
-            operation.name: {one.name: [] for one in contestants} for operation in OPERATIONS
-        }
+        times: list[dict[str, list[float]]] = [
+            {one.name: [] for one in contestants if hasattr(one, operation.verb)}
+            for operation in heat.operations
+        ]
         for number in range(rounds):
-            this = Round(number, dice, writes)
-            for operation in OPERATIONS:
-                work = operation.prepare(this)
+            this = Round(number, dice, heat.size, heat.writes)
+            for operation, taken in zip(heat.operations, times, strict=True):
+                argument = operation.argument(this)
                 for one in dice.sample(contestants, len(contestants)):
-                    times[operation.name][one.name].append(seconds(work, one) / work.calls)
+                    if one.name in taken:
+                        work = getattr(one, operation.verb)
+                        taken[one.name].append(seconds(work, argument) / len(argument))
         for one in contestants:
-            close(one)
-    return [_row(operation, times[operation.name]) for operation in OPERATIONS]
+            one.close()
+    names = {one.name: one.durability for one in contestants}
+    rows = [_row(*each, list(names)) for each in zip(heat.operations, times, strict=True)]
+    return Result(heat, names, rows)
 
 
-def seconds(work: Work, one: Contestant) -> float:
-    """Return how long *one* takes for *work*."""
+def seconds(work: Callable[[Any], Any], argument: Sized) -> float:
+    """Return how long *work* takes."""
     start = time.perf_counter()
-    work.do(one)
+    work(argument)
     return time.perf_counter() - start
 
 
-def _row(operation: Operation, times: Mapping[str, Sequence[float]]) -> Row:
-    ours, theirs = times.values()
-    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+def _row(operation: Operation, taken: Mapping[str, Sequence[float]], names: Sequence[str]) -> Row:
+    ours, by_hand, *_others = taken.values()
+    ratios = [mine / other for mine, other in zip(ours, by_hand, strict=True)]
     low, ratio, high = statistics.quantiles(ratios, n=4)
-    micros = {name: 1e6 * statistics.median(each) for name, each in times.items()}
+    micros = {
+        name: 1e6 * statistics.median(taken[name]) if name in taken else None for name in names
+    }
     return Row(operation, micros, ratio, (low, high))

@@ -30,6 +30,7 @@ from napixd_store.errors import (
 
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
+_WARILY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ASIDE = (".", ".aside")  # what a temporary file's name begins and ends with
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -68,15 +69,14 @@ def read(path: str) -> bytes | None:
         ReadOnly, Unavailable: it cannot be read.
     """
     try:
-        descriptor = _open(path, os.O_RDONLY)
+        descriptor, size = _open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
-        size = os.fstat(descriptor).st_size
-        parts = []
-        while part := os.read(descriptor, size + 1):
-            parts.append(part)
-        return b"".join(parts)
+        data = os.read(descriptor, size)
+        while len(data) < size and (more := os.read(descriptor, size)):
+            data += more  # read(2) gives 2 GiB at most
+        return data
     except OSError as exc:
         raise translated(exc, path) from exc
     finally:
@@ -203,7 +203,7 @@ def locked(path: str) -> Iterator[None]:
     It is opened anew each time, since a descriptor that crossed a fork would share the lock.
     """
     try:
-        descriptor = _open(path, os.O_RDWR | os.O_CREAT)
+        descriptor, _size = _open(path, os.O_RDWR | os.O_CREAT)
     except FileNotFoundError as exc:
         raise translated(exc, path) from exc
     try:
@@ -265,22 +265,25 @@ def translated(exc: OSError, path: str | Path) -> StoreError:
     return Unavailable(f"{path}: {reason}; nothing was changed")
 
 
-def _open(path: str, flags: int) -> int:
-    """Open the plain file at *path*, never waiting; any error but its absence is ours."""
+def _open(path: str, flags: int) -> tuple[int, int]:
+    """Open the plain file at *path*, never waiting; any error but its absence is ours.
+
+    Return the descriptor and the file's size, which stays: a file of ours is never written to.
+    """
     try:
-        flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(path, flags, _PRIVATE_FILE)
+        descriptor = os.open(path, flags | _WARILY, _PRIVATE_FILE)
     except FileNotFoundError:
         raise
     except OSError as exc:
         refuse_foreign(path)
         raise translated(exc, path) from exc
     try:
-        _check(path, os.fstat(descriptor))
+        facts = os.fstat(descriptor)
+        _check(path, facts)
     except CorruptData:
         os.close(descriptor)
         raise
-    return descriptor
+    return descriptor, facts.st_size
 
 
 def _check(path: str, facts: os.stat_result) -> None:

@@ -15,11 +15,17 @@ from napixd_store.options import nearest
 
 STANDARD: dict[str, tuple[str, str, str]] = {
     "Memory": ("napixd_store.backends.memory", "MemoryStore", "MemoryCounter"),
+    "File": ("napixd_store.backends.files", "FileStore", "FileCounter"),
+    "Directory": ("napixd_store.backends.files", "DirectoryStore", "FileCounter"),
     "SQLite": ("napixd_store.backends.sqlite", "SQLiteStore", "SQLiteCounter"),
 }
 """Family -> module, store class, counter class; each of the three names will do."""
 
 OLD_NAMES = {
+    "napixd.store.backends.file.FileBackend": "File",
+    "napixd.store.backends.file.FileStore": "File",
+    "napixd.store.backends.file.DirectoryBackend": "Directory",
+    "napixd.store.backends.file.DirectoryStore": "Directory",
     "napixd.store.backends.local.LocalBackend": "Memory",
     "napixd.store.backends.local.LocalCounter": "Memory",
 }

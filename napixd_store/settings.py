@@ -17,7 +17,7 @@ from napixd_store.options import declarations, nearest
 
 URL_VARIABLE = "NAPIXD_STORE_URL"
 
-_SCHEMES = {"sqlite": ("SQLite", "path"), "memory": ("Memory", "")}
+_SCHEMES = {"sqlite": ("SQLite", "path"), "file": ("File", "root"), "memory": ("Memory", "")}
 """URL scheme -> backend, and the option that the URL's path gives."""
 
 

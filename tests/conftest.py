@@ -1,5 +1,6 @@
 """Each test has a home folder of its own, no settings from outside, and leaves nothing open."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from napixd_store import configure
 from napixd_store.backends.memory import Memory, open_memory
 from napixd_store.connections import close_all, connect
-from tests.media import BACKENDS, POLICIES, Medium
+from tests.media import BACKENDS, POLICIES, Medium, in_memory
 
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("project")
@@ -27,6 +28,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert isinstance(memory, Memory)
     memory.collections.clear()
     memory.counters.clear()
+    shutil.rmtree(in_memory(tmp_path), ignore_errors=True)
 
 
 @pytest.fixture(params=BACKENDS)

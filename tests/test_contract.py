@@ -56,3 +56,27 @@ class DictStore(StoreBackend[Any]):
 
 class TestDictStore(StoreContract):
     backend = DictStore
+
+
+class TestFileStore(StoreContract):
+    backend = "File"
+
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> Mapping[str, Any]:
+        return {"root": tmp_path / "stores"}
+
+
+class TestDirectoryStore(StoreContract):
+    backend = "Directory"
+
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> Mapping[str, Any]:
+        return {"root": tmp_path / "stores"}
+
+
+class TestFileCounter(CounterContract):
+    backend = "File"
+
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> Mapping[str, Any]:
+        return {"root": tmp_path / "stores"}

@@ -314,20 +314,29 @@ def test_the_index_lists_every_page():
 # --- figures ---------------------------------------------------------------------------------
 
 
-def test_the_benchmarks_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("medium", ["sqlite", "files"])
+def test_the_benchmarks_can_be_repeated(
+    medium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Two rounds of them, which write a page as the one in docs/ was written."""
-    pytest.importorskip("rich")
+    for package in ("rich", "cachelib", "pickledb"):
+        pytest.importorskip(package)
     from benchmarks import __main__ as program
-    from benchmarks import beside, measure
+    from benchmarks import beside, files, sqlite
 
-    monkeypatch.setattr(program, "PAGE", tmp_path / "benchmarks.md")
-    monkeypatch.setattr(measure, "KEYS", 100)
-    monkeypatch.setattr(measure, "WRITES", {"power": 10, "process": 10})
-    monkeypatch.setattr(beside, "REPEAT", 1)
-    monkeypatch.setattr("sys.argv", ["benchmarks", "sqlite", "--rounds", "2", "--write"])
+    for module, sizes in (
+        (program, {"DOCS": tmp_path}),
+        (sqlite, {"KEYS": 100, "WRITES": {"power": 10, "process": 10}}),
+        (files, {"SIZES": (10, 100), "FILES": 10, "WRITES": 2}),
+        (beside, {"KEYS": 100, "REPEAT": 1}),
+    ):
+        for name, size in sizes.items():
+            monkeypatch.setattr(module, name, size)
+    monkeypatch.setattr("sys.argv", ["benchmarks", medium, "--rounds", "2", "--write"])
     assert program.main() in (0, 1)  # how fast it is, two rounds cannot tell
-    written, shipped = (
+    (written,) = tmp_path.glob("*.md")
+    shown, shipped = (
         [re.sub(r"[\d.,]+", "0", line) for line in page.read_text().splitlines() if "|" in line]
-        for page in (tmp_path / "benchmarks.md", ROOT / "docs/benchmarks.md")
+        for page in (written, ROOT / "docs" / written.name)
     )
-    assert [line.split("|")[1] for line in written] == [line.split("|")[1] for line in shipped]
+    assert [line.split("|")[1] for line in shown] == [line.split("|")[1] for line in shipped]

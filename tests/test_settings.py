@@ -64,8 +64,8 @@ def test_the_url_holds_for_stores_and_counters(url: Any, tmp_path: Path):
 
 BAD_URLS = {
     "sqlit:///x": "the scheme 'sqlit' is not known (did you mean 'sqlite'?): begin with sqlite:,",
-    "mongodb://x": "the scheme 'mongodb' is not known (known: memory, sqlite): begin with sqlite:",
-    "/var/desk.sqlite": "the scheme '' is not known (known: memory, sqlite): begin with sqlite:",
+    "mongodb://x": "the scheme 'mongodb' is not known (known: file, memory, sqlite):",
+    "/var/desk.sqlite": "the scheme '' is not known (known: file, memory, sqlite):",
     "sqlite://var/desk.sqlite": "sqlite: has no host: write sqlite:///absolute/path",
     "memory://host": "memory: has no host",
 }

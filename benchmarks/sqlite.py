@@ -1,4 +1,4 @@
-"""Who is compared: this library, and the least code that does the same by hand.
+"""SQLite: this library, and the least code that does the same by hand.
 
 Both write the same JSON with msgspec into a SQLite file in WAL mode, under the same
 ``synchronous`` setting. The hand-written one has what a person would write for one dict in a
@@ -6,49 +6,59 @@ service: one table, one statement an operation, statements prepared once. It che
 value, knows no other collection, keeps no order and no count.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from benchmarks import beside
+from benchmarks.by_hand import SYNCHRONOUS, open_sqlite
+from benchmarks.measure import Heat, Operation, Round, Suite, Value
 from napixd_store import Counter, Store, connections
 
-Value = dict[str, Any]
+NOTE = (
+    "The other contestant is `sqlite3` of the standard library with msgspec, by hand: one "
+    "table `kv (key TEXT PRIMARY KEY, value BLOB)`, WAL, the same `synchronous`, one prepared "
+    "statement an operation. It checks no key and no value, and keeps no second collection, no "
+    "order and no count. So it is the price list of SQLite itself, and what is above 1 is the "
+    "price of what this library adds."
+)
 
-SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
+KEYS = 10_000
+WRITES = {"power": 200, "process": 2000}
+"""Single writes a round: as many as take a while, and several of SQLite's checkpoints."""
+
+_SURVIVES = {"power": "a power cut", "process": "`kill -9`, but not a power cut"}
 
 
-class Contestant(Protocol):
-    """A dict and a counter that outlive the process. Loops stand inside: a call costs time too."""
+def heats() -> Iterator[Heat]:
+    """Yield one heat for each durability."""
+    for durability, synchronous in SYNCHRONOUS.items():
+        yield Heat(
+            f"Durability `{durability}`: an acknowledged write survives {_SURVIVES[durability]}",
+            f"Both contestants: WAL, `synchronous={synchronous}`.",
+            [partial(Ours, durability=durability), partial(ByHand, durability=durability)],
+            operations(),
+            KEYS,
+            WRITES[durability],
+        )
 
-    name: str
-    durability: str
 
-    def get(self, keys: Iterable[str]) -> None:
-        """Read the value of each of *keys*."""
-
-    def contains(self, keys: Iterable[str]) -> None:
-        """Ask for each of *keys* whether it is there."""
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        """Write *pairs* one by one, each acknowledged before the next."""
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        """Write *pairs* in one atomic step."""
-
-    def iterate(self) -> None:
-        """Read every pair."""
-
-    def length(self, times: Iterable[int]) -> None:
-        """Ask *times* for the number of pairs."""
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """Delete *keys* one by one."""
-
-    def increment(self, times: Iterable[int]) -> None:
-        """Add one to the counter, *times*, and use the number each call produced."""
+def operations() -> list[Operation]:
+    """Return them in an order in which what is set anew is deleted afterwards."""
+    return [
+        Operation("`store[key]`", 1.35, "get", Round.some_keys),
+        Operation("`key in store`", None, "contains", Round.some_keys),
+        Operation("`store[key] = value`, overwriting", 1.4, "set", Round.pairs),
+        Operation("`store[key] = value`, a new key", 1.4, "set", Round.new_pairs),
+        Operation("`del store[key]`", None, "delete", Round.new_keys),
+        Operation(f"`store.update()` of {KEYS:,} pairs, a pair", 1.5, "update", Round.all_pairs),
+        Operation(f"`store.items()` of {KEYS:,} pairs, a pair", 1.6, "iterate", Round.all_places),
+        Operation(f"`len(store)` of {KEYS:,} pairs", None, "length", lambda _: range(100)),
+        Operation("`counter.increment()`", 1.35, "increment", Round.times),
+    ]
 
 
 class Ours:
@@ -80,11 +90,11 @@ class Ours:
     def update(self, pairs: Mapping[str, Value]) -> None:
         self.store.update(pairs)
 
-    def iterate(self) -> None:
+    def iterate(self, places: range) -> None:
         for _pair in self.store.items():
             pass
 
-    def length(self, times: Iterable[int]) -> None:
+    def length(self, times: range) -> None:
         store = self.store
         for _ in times:
             len(store)
@@ -94,10 +104,13 @@ class Ours:
         for key in keys:
             del store[key]
 
-    def increment(self, times: Iterable[int]) -> None:
+    def increment(self, times: range) -> None:
         increment = self.counter.increment
         for _ in times:
             increment()
+
+    def close(self) -> None:
+        connections.close_all()
 
 
 class ByHand:
@@ -116,7 +129,7 @@ class ByHand:
 
     def __init__(self, folder: Path, durability: str) -> None:
         self.durability = durability
-        self.database = open_by_hand(folder / "by-hand.sqlite", durability)
+        self.database = open_sqlite(folder / "by-hand.sqlite", durability)
         self.database.execute("CREATE TABLE kv (key TEXT PRIMARY KEY, value BLOB)")
         self.database.execute("CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER)")
         self.encode = msgspec.json.Encoder().encode
@@ -143,12 +156,12 @@ class ByHand:
             self.database.execute("BEGIN IMMEDIATE")
             self.database.executemany(self._PUT, [(k, encode(v)) for k, v in pairs.items()])
 
-    def iterate(self) -> None:
+    def iterate(self, places: range) -> None:
         decode = self.decode
         for _key, value in self.database.execute("SELECT key, value FROM kv"):
             decode(value)
 
-    def length(self, times: Iterable[int]) -> None:
+    def length(self, times: range) -> None:
         execute = self.database.execute
         for _ in times:
             execute("SELECT count(*) FROM kv").fetchone()
@@ -158,25 +171,21 @@ class ByHand:
         for key in keys:
             execute("DELETE FROM kv WHERE key = ?", (key,))
 
-    def increment(self, times: Iterable[int]) -> None:
+    def increment(self, times: range) -> None:
         execute = self.database.execute
         for _ in times:
             execute(self._ADD, ("benchmark",)).fetchone()
 
-
-CONTESTANTS: tuple[Callable[[Path, str], Contestant], ...] = (Ours, ByHand)
-
-
-def open_by_hand(path: Path, durability: str) -> sqlite3.Connection:
-    """Open *path* as `Ours` does: WAL, autocommit, the ``synchronous`` of *durability*."""
-    database = sqlite3.connect(path, isolation_level=None)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute(f"PRAGMA synchronous={SYNCHRONOUS[durability]}")
-    return database
+    def close(self) -> None:
+        self.database.close()
 
 
-def close(contestant: Contestant) -> None:
-    """Release the files of *contestant*."""
-    if isinstance(contestant, ByHand):
-        contestant.database.close()
-    connections.close_all()
+SUITE = Suite(
+    page="benchmarks.md",
+    title="Benchmarks",
+    extra="cli",
+    packages=("msgspec",),
+    note=NOTE,
+    heats=heats,
+    facts=beside.measure,
+)

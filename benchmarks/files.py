@@ -1,0 +1,398 @@
+"""Files: this library, the least code that writes a file as safely by hand, and others.
+
+The hand-written one replaces a file as this library does: a lock, a temporary file in the same
+folder, ``fsync``, ``rename``, ``fsync`` of the folder. It does nothing else: no check of keys and
+values, no checksum, no merging of what another process saved, no second collection.
+"""
+
+import os
+import shelve
+from collections.abc import Iterable, Iterator, Mapping
+from dbm import dumb
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cachelib import FileSystemCache
+from pickledb import PickleDB
+
+from benchmarks.by_hand import locked, replace, sync
+from benchmarks.measure import Heat, Operation, Round, Suite, Value
+from napixd_store import Counter, Store, connections
+
+SIZES = (1_000, 10_000)
+FILES = 1_000
+WRITES = 20
+LIMIT = 1.3
+READ_LIMIT = 1.6
+"""A read looks for a batch to finish, refuses links and verifies the checksum."""
+
+NOTE = (
+    "The second contestant is written by hand with msgspec, and is as safe against a power cut: a "
+    "lock, a temporary file in the same folder, `fsync`, `rename`, `fsync` of the folder. It does "
+    "nothing else: it checks no key and no value, writes no checksum, and overwrites what another "
+    "process saved meanwhile; reading, it verifies nothing. The limits are against it.\n\n"
+    "The others promise less, so their figures are for information. In brackets: what an "
+    "acknowledged write survives.\n\n"
+    "- `cachelib` (`FileSystemCache`) replaces a file, without `fsync`: `process`. Its `inc()` "
+    "loses increments of several processes, and it cannot list its keys.\n"
+    "- `pickledb` has all data in memory; `save()` replaces the file, without `fsync`: `process`. "
+    "Without `save()`: `memory`.\n"
+    "- `shelve` over `dbm.dumb`, which is what each Python has, writes into its files in place. "
+    "`sync()` moves the index away before it writes the new one, and who is killed in between has "
+    "an empty shelf: so `memory`, with or without."
+)
+
+
+def heats() -> Iterator[Heat]:
+    """Yield one heat for each size of a file, one for the folder, one for the counter."""
+    for size in SIZES:
+        yield Heat(
+            f"FileStore: {size:,} values in one file",
+            "One value is changed, and then saved with all others.",
+            [File, FileByHand, CachedWhole, PickledFile, SyncedShelf],
+            [Operation("`store[key] = value; store.save()`", LIMIT, "save", Round.pairs)],
+            size,
+            WRITES,
+        )
+    yield Heat(
+        f"DirectoryStore: {FILES:,} values in a file each",
+        "`pickledb` and `shelve` do not save here.",
+        [Directory, DirectoryByHand, Cached, Pickled, Shelf],
+        [
+            Operation("`store[key]`", READ_LIMIT, "get", Round.some_keys),
+            Operation("`store[key] = value`, overwriting", LIMIT, "set", Round.pairs),
+            Operation("`store[key] = value`, a new key", LIMIT, "set", Round.new_pairs),
+            Operation("`del store[key]`", None, "delete", Round.new_keys),
+            Operation("`store.items()`, a pair", None, "iterate", Round.all_places),
+        ],
+        FILES,
+        WRITES,
+    )
+    yield Heat(
+        "FileCounter",
+        "`pickledb` and `shelve` do not save here either, and have no counter: it is a value.",
+        [Directory, DirectoryByHand, Cached, Pickled, Shelf],
+        [Operation("`counter.increment()`", LIMIT, "increment", Round.times)],
+        0,
+        WRITES,
+    )
+
+
+# --- this library ----------------------------------------------------------------------------
+
+
+class File:
+    """`Store` with the backend File: write-back."""
+
+    name = "napixd-store"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = self._open()
+        self.durability = self.store.durability
+
+    def _open(self) -> Any:
+        return Store("benchmark", "File", root=self.folder)
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        with self.store as store:
+            store.update(pairs)
+        self.store = self._open()  # as a service finds it after its start
+
+    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        store = self.store
+        for key, value in pairs:
+            store[key] = value
+            store.save()
+
+    def close(self) -> None:
+        connections.close_all()
+
+
+class Directory:
+    """`Store` with the backend Directory, and its counter."""
+
+    name = "napixd-store"
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store("benchmark", "Directory", root=folder)
+        self.counter = Counter("benchmark", "Directory", root=folder)
+        self.durability = self.store.durability
+
+    def get(self, keys: Iterable[str]) -> None:
+        store = self.store
+        for key in keys:
+            store[key]
+
+    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        store = self.store
+        for key, value in pairs:
+            store[key] = value
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.store.update(pairs)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        store = self.store
+        for key in keys:
+            del store[key]
+
+    def iterate(self, places: range) -> None:
+        for _pair in self.store.items():
+            pass
+
+    def increment(self, times: range) -> None:
+        increment = self.counter.increment
+        for _ in times:
+            increment()
+
+    def close(self) -> None:
+        connections.close_all()
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+class FileByHand:
+    """A dict in a JSON file, replaced as a whole."""
+
+    name = "by hand"
+    durability = "power"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+        self.values: dict[str, Value] = {}
+        self.encode = msgspec.json.Encoder().encode
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.values.update(pairs)
+        self._save()
+
+    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        for key, value in pairs:
+            self.values[key] = value
+            self._save()
+
+    def _save(self) -> None:
+        with locked(self.folder):
+            replace(f"{self.folder}/values.json", self.encode(self.values))
+
+    def close(self) -> None:
+        pass
+
+
+class DirectoryByHand:
+    """A dict in a folder, a JSON file a key; and a number in a file."""
+
+    name = "by hand"
+    durability = "power"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+        self.counter = folder / "counter"
+        self.counter.write_text("0")
+        self.encode = msgspec.json.Encoder().encode
+        self.decode = msgspec.json.Decoder().decode
+
+    def get(self, keys: Iterable[str]) -> None:
+        folder, decode = self.folder, self.decode
+        for key in keys:
+            with open(f"{folder}/{key}.json", "rb") as stream:
+                decode(stream.read())
+
+    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        folder, encode = self.folder, self.encode
+        for key, value in pairs:
+            with locked(folder):
+                replace(f"{folder}/{key}.json", encode(value))
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.set(pairs.items())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            with locked(self.folder):
+                os.unlink(f"{self.folder}/{key}.json")
+                sync(self.folder)
+
+    def iterate(self, places: range) -> None:
+        self.get(name[: -len(".json")] for name in os.listdir(self.folder) if name[-5:] == ".json")
+
+    def increment(self, times: range) -> None:
+        for _ in times:
+            with locked(self.folder):
+                value = int(self.counter.read_bytes()) + 1
+                replace(str(self.counter), b"%d" % value)
+
+    def close(self) -> None:
+        pass
+
+
+# --- others ----------------------------------------------------------------------------------
+
+
+class Cached:
+    """cachelib, without a limit of entries and time."""
+
+    name = "cachelib"
+    durability = "process"
+
+    def __init__(self, folder: Path) -> None:
+        self.cache = FileSystemCache(str(folder), threshold=0, default_timeout=0)
+
+    def get(self, keys: Iterable[str]) -> None:
+        get = self.cache.get
+        for key in keys:
+            get(key)
+
+    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        put = self.cache.set
+        for key, value in pairs:
+            put(key, value)
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.cache.set_many(dict(pairs))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        delete = self.cache.delete
+        for key in keys:
+            delete(key)
+
+    def increment(self, times: range) -> None:
+        increment = self.cache.inc
+        for _ in times:
+            increment("counter")
+
+    def close(self) -> None:
+        pass
+
+
+class CachedWhole(Cached):
+    """cachelib, with all values as one entry."""
+
+    values: dict[str, Value]
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.values = dict(pairs)
+        self.cache.set("values", self.values)
+
+    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        for key, value in pairs:
+            self.values[key] = value
+            self.cache.set("values", self.values)
+
+
+class Pickled:
+    """pickledb, never saved."""
+
+    name = "pickledb"
+    durability = "memory"
+
+    def __init__(self, folder: Path) -> None:
+        self.database = PickleDB(str(folder / "values.json"))
+        self.database.load()
+
+    def get(self, keys: Iterable[str]) -> None:
+        get = self.database.get
+        for key in keys:
+            get(key)
+
+    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        put = self.database.set
+        for key, value in pairs:
+            put(key, value)
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.set(pairs.items())
+        self.database.save()
+
+    def delete(self, keys: Iterable[str]) -> None:
+        remove = self.database.remove
+        for key in keys:
+            remove(key)
+
+    def iterate(self, places: range) -> None:
+        self.get(self.database.all())
+
+    def increment(self, times: range) -> None:
+        database = self.database
+        for _ in times:
+            database.set("counter", database.get("counter", 0) + 1)
+
+    def close(self) -> None:
+        pass
+
+
+class PickledFile(Pickled):
+    """pickledb, saved after each write."""
+
+    durability = "process"
+
+    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        database = self.database
+        for key, value in pairs:
+            database.set(key, value)
+            database.save()
+
+
+class Shelf:
+    """shelve over dbm.dumb, never synced."""
+
+    name = "shelve"
+    durability = "memory"
+
+    def __init__(self, folder: Path) -> None:
+        database: Any = dumb.open(str(folder / "values"), "c")  # noqa: SIM115 - the shelf closes it
+        self.shelf: shelve.Shelf[Any] = shelve.Shelf(database)
+
+    def get(self, keys: Iterable[str]) -> None:
+        shelf = self.shelf
+        for key in keys:
+            shelf[key]
+
+    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        shelf = self.shelf
+        for key, value in pairs:
+            shelf[key] = value
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.shelf.update(pairs)
+        self.shelf.sync()
+
+    def delete(self, keys: Iterable[str]) -> None:
+        shelf = self.shelf
+        for key in keys:
+            del shelf[key]
+
+    def iterate(self, places: range) -> None:
+        for _pair in self.shelf.items():
+            pass
+
+    def increment(self, times: range) -> None:
+        shelf = self.shelf
+        for _ in times:
+            shelf["counter"] = shelf.get("counter", 0) + 1
+
+    def close(self) -> None:
+        self.shelf.close()
+
+
+class SyncedShelf(Shelf):
+    """shelve over dbm.dumb, synced after each write."""
+
+    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        shelf = self.shelf
+        for key, value in pairs:
+            shelf[key] = value
+            shelf.sync()
+
+
+SUITE = Suite(
+    page="benchmarks-files.md",
+    title="Benchmarks of files",
+    extra="bench",
+    packages=("msgspec", "cachelib", "pickledb"),
+    note=NOTE,
+    heats=heats,
+)
