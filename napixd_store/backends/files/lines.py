@@ -37,8 +37,9 @@ def joined(records: Mapping[str, bytes]) -> bytes:
 
 
 def fits(text: bytes) -> bool:
-    """Return whether JSON is such lines, by how it begins and ends."""
-    return text.startswith(_BEGIN) and text.endswith(_END)
+    """Return whether JSON is laid out in such lines: each begins with a quotation mark."""
+    starts = text.count(b'\n"')
+    return text.startswith(_BEGIN) and text.endswith(_END) and starts == count(text)
 
 
 def split(text: bytes) -> dict[str, bytes]:
