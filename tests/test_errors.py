@@ -130,7 +130,8 @@ def test_a_message_says_where_and_that_nothing_was_changed(medium: Medium):
         with pytest.raises(StoreError) as caught:
             fail()
         message = str(caught.value)
-        where = str(medium.options.get("path", "the memory of this process"))
+        options = medium.options
+        where = str(options.get("path", options.get("root", "the memory of this process")))
         assert f"{medium.backend}Store 'collection-" in message, name
         assert where in message, name
         assert any(
