@@ -15,7 +15,7 @@ import msgspec
 
 from benchmarks import beside
 from benchmarks.by_hand import SYNCHRONOUS, open_sqlite
-from benchmarks.measure import Heat, Operation, Round, Suite, Value
+from benchmarks.measure import Contestant, Heat, Operation, Round, Suite, Value
 from napixd_store import Counter, Store, connections
 
 NOTE = (
@@ -61,7 +61,7 @@ def operations() -> list[Operation]:
     ]
 
 
-class Ours:
+class Ours(Contestant):
     """`Store` and `Counter` with the backend SQLite."""
 
     name = "napixd-store"
@@ -113,7 +113,7 @@ class Ours:
         connections.close_all()
 
 
-class ByHand:
+class ByHand(Contestant):
     """``sqlite3`` of the standard library and msgspec, written by hand."""
 
     name = "sqlite3 + msgspec by hand"

@@ -3,10 +3,7 @@
 A backend that comes later is one more line in `OPTIONS`.
 """
 
-import hashlib
 import itertools
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,25 +11,11 @@ from typing import Any
 from napixd_store import Counter, CounterBackend, Store, StoreBackend
 from napixd_store.connections import close_all
 
-_SHM = Path("/dev/shm")
-_ENOUGH = 2**30
-
-
-def in_memory(folder: Path) -> Path:
-    """Return the place of *folder* on a disk of memory, where ``fsync`` costs nothing.
-
-    It is *folder* itself where this machine has no such disk, or a small one.
-    """
-    if not os.access(_SHM, os.W_OK) or shutil.disk_usage(_SHM).free < _ENOUGH:
-        return folder
-    return _SHM / f"napixd-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
-
-
 OPTIONS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
     "Memory": lambda folder: {},
     "SQLite": lambda folder: {"path": folder / "doc.sqlite", "durability": "process"},
-    "File": lambda folder: {"root": in_memory(folder) / "files"},
-    "Directory": lambda folder: {"root": in_memory(folder) / "folders"},
+    "File": lambda folder: {"root": folder / "files"},
+    "Directory": lambda folder: {"root": folder / "folders"},
 }
 """Backend -> the options that keep its data in a folder. No test here cuts the power."""
 

@@ -73,7 +73,11 @@ def test_what_a_hand_laid_out_otherwise_is_read_changed_and_laid_out_again(store
     assert file.read_text().partition("\n")[2] == '{\n"a":{ "b": 1   },\n"c":2,\n"b":3\n}\n}\n'
 
 
-@pytest.mark.parametrize("records", ["[]", "7", '"text"', "{}", '{"a":1}', PRETTY])
+NESTED = {"a": {"b": [1, {"b": 2}]}, "c": {}}
+LAID_OUT = [json.dumps(NESTED, indent=indent) for indent in (0, 1, 2, "\t")]
+
+
+@pytest.mark.parametrize("records", ["[]", "7", '"text"', "{}", '{"a":1}', PRETTY, *LAID_OUT])
 def test_what_another_program_sealed_is_read_or_refused_but_never_misread(store, tmp_path, records):
     """The checksum is right, and the lines are not ours."""
     sealed = document.write({"collection": "c"}, "records", records.encode())

@@ -370,7 +370,10 @@ def test_b20_a_name_never_leaves_the_root_and_is_what_was_given(tmp_path: Path):
             assert store.collection == collection
             assert repr(collection) in repr(store)
     assert [found.name for found in tmp_path.iterdir()] == ["root"]
-    assert all(found.is_file() for found in root.iterdir())
+    assert {found.name for found in root.iterdir() if found.is_dir()} == {"files", "folders"}
+    assert all(found.is_file() for found in root.glob("files/*"))
+    assert all(found.is_file() or found.suffix == ".store" for found in root.glob("folders/*"))
+    assert all(found.is_file() for found in root.glob("folders/*.store/*"))
 
 
 def test_b21_no_key_is_invisible_and_one_rule_holds(medium: Medium):

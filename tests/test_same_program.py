@@ -159,16 +159,16 @@ def unordered(result: Any) -> Any:
 
 @pytest.mark.parametrize("steps", LENGTHS, ids="{:,}".format)
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_program_does_the_same_on_every_backend(tmp_path: Path, policy: str, steps: int):
+def test_a_program_does_the_same_on_every_backend(quick_path: Path, policy: str, steps: int):
     """Down to the order in which a store iterates, and so to the pair that popitem takes.
 
     A folder's order is its file system's, so that backend is compared without, below.
     """
-    run([Medium(name, tmp_path, POLICIES[policy]) for name in ORDERED], steps, ordered=True)
+    run([Medium(name, quick_path, POLICIES[policy]) for name in ORDERED], steps, ordered=True)
 
 
 @pytest.mark.parametrize("steps", LENGTHS, ids="{:,}".format)
-def test_a_program_does_the_same_under_both_policies(tmp_path: Path, steps: int):
+def test_a_program_does_the_same_under_both_policies(quick_path: Path, steps: int):
     """All but the order: a key that was deleted and set again keeps its place when saved."""
-    media = [Medium(name, tmp_path, policy) for name in BACKENDS for policy in POLICIES.values()]
+    media = [Medium(name, quick_path, policy) for name in BACKENDS for policy in POLICIES.values()]
     run(media, steps, ordered=False)

@@ -332,7 +332,7 @@ def _changed(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[Any]:
     "steps", [20_000, pytest.param(1_000_000, marks=pytest.mark.torture)], ids="{:,}".format
 )
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_store_differs_from_a_dict_in_no_step(tmp_path: Path, backend: str, steps: int):
+def test_a_store_differs_from_a_dict_in_no_step(quick_path: Path, backend: str, steps: int):
     """So many steps on each backend, half of them under each policy.
 
     A short run shows the failing steps as they came: to find fewer takes minutes, which only the
@@ -341,7 +341,7 @@ def test_a_store_differs_from_a_dict_in_no_step(tmp_path: Path, backend: str, st
     for writeback in POLICIES.values():
 
         class Machine(StoreMachine):
-            medium = Medium(backend, tmp_path, writeback)
+            medium = Medium(backend, quick_path, writeback)
             count = [0]  # noqa: RUF012 - one for all runs of this machine
 
         run_state_machine_as_test(

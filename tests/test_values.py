@@ -141,9 +141,9 @@ def test_an_unsupported_value_is_refused_in_every_container(medium: Medium, bad:
     assert medium.reopened(store) == {"k": "old", "other": [1]}
 
 
-def test_an_unsupported_change_in_place_is_refused_when_saved(tmp_path: Path):
+def test_an_unsupported_change_in_place_is_refused_when_saved(quick_path: Path):
     for backend in BACKENDS:
-        medium = Medium(backend, tmp_path, writeback=True)
+        medium = Medium(backend, quick_path, writeback=True)
         store = medium.store()
         store["k"] = ["old"]
         store.save()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "sample_app" / "README.md"
 READY = re.compile(r"Ticket desk listens on http://127\.0\.0\.1:(\d+)\n")
 TIMEOUT = 30.0
 JSON = {"Content-Type": "application/json"}
@@ -28,6 +29,23 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         )
+
+
+def settings_shown() -> list[str]:
+    """Return the INI blocks of the README: those of the shipped file, and those for files."""
+    return re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def settings(folder: Path, backend: str) -> tuple[str, ...]:
+    """Return the arguments that keep the tickets in *backend*, by settings as the README's."""
+    if backend == "SQLite":
+        return ()
+    shipped, for_files = settings_shown()
+    assert "backend = Directory\n" in for_files
+    _store, rest = shipped.split("\n\n", 1)
+    text = for_files.replace("= Directory", f"= {backend}") + rest
+    (folder / "my.ini").write_text(text)
+    return "--config", "my.ini"
 
 
 class Service:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.labs import need
-from tests.sample.service import ROOT, TIMEOUT, Service
+from tests.sample.service import README, ROOT, TIMEOUT, Service, settings_shown
 
-README = ROOT / "sample_app" / "README.md"
 ADDRESS = "http://127.0.0.1:8080"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 ANY_TIME = "2026-01-02T03:04:05.678901Z"
@@ -55,5 +54,5 @@ def test_each_curl_line_of_the_readme_prints_what_is_shown(tmp_path: Path):
 
 def test_the_readme_shows_every_setting_of_the_shipped_file():
     settings = (ROOT / "sample_app" / "app.ini").read_text().splitlines()
-    (shown,) = re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)
+    shown = settings_shown()[0]
     assert shown.split() == " ".join(line for line in settings if line[:1] != ";").split()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sample_app.web import MAX_BODY
-from tests.sample.service import TIMEOUT, Service, start
+from tests.sample.service import TIMEOUT, Service, settings, start
 
 
 @pytest.fixture
@@ -22,18 +22,43 @@ def service(tmp_path: Path):
         yield service
 
 
-def test_tickets_and_numbers_outlive_kill_9(tmp_path: Path):
-    with Service(tmp_path) as service:
+@pytest.mark.parametrize("backend", ["SQLite", "File", "Directory"])
+def test_tickets_and_numbers_outlive_kill_9(tmp_path: Path, backend: str):
+    chosen = settings(tmp_path, backend)
+    with Service(tmp_path, *chosen) as service:
         tickets = [service.request("POST", "/tickets", {"title": str(n)})[1] for n in range(3)]
         service.request("DELETE", "/tickets/scp-003")
         service.request("PATCH", "/tickets/scp-002", {"status": "closed"})
         before = [service.request("GET", path)[1] for path in ("/tickets", "/stats")]
         assert service.end(signal.SIGKILL) == -signal.SIGKILL
-    with Service(tmp_path) as service:
+    with Service(tmp_path, *chosen) as service:
         assert [service.request("GET", path)[1] for path in ("/tickets", "/stats")] == before
         assert service.request("GET", "/tickets/scp-001") == (200, tickets[0])
         status, ticket = service.request("POST", "/tickets", {"title": "next"})
         assert (status, ticket["id"]) == (201, "scp-004")
+
+
+@pytest.mark.parametrize(
+    ("backend", "kept"),
+    [
+        ("File", {"tickets.store.json", "ticket-id.counter.json", ".lock"}),
+        ("Directory", {"tickets.store", "ticket-id.counter.json", ".lock"}),
+    ],
+)
+def test_on_files_it_ends_cleanly_and_leaves_what_the_readme_names(
+    tmp_path: Path, backend: str, kept: set[str]
+):
+    with Service(tmp_path, *settings(tmp_path, backend)) as service:
+        ticket = service.request("POST", "/tickets", {"title": "No coffee"})[1]
+        assert service.end(signal.SIGTERM) == 0
+    root = tmp_path / "var" / "stores"
+    assert {path.name for path in root.iterdir()} == kept
+    if backend == "Directory":
+        document = json.loads((root / "tickets.store" / "scp-001.json").read_text())
+        assert document["record"] == ticket
+    else:
+        document = json.loads((root / "tickets.store.json").read_text())
+        assert document["records"] == {"scp-001": ticket}
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

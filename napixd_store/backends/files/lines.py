@@ -24,6 +24,9 @@ from napixd_store.changes import Changes
 
 _BEGIN, _END = b"{\n", b"\n}"
 _KEY = re.compile(rb'"(?:[^"\\]|\\.)*":')
+_OTHER = re.compile(rb'\{\n(\s|"(?:[^"\\]|\\.)*": [^,\n])')
+"""Another layout indents the first key, or puts a space between it and its value."""
+
 _FEW = 8
 """To look for so many keys one by one takes less time than to read all."""
 
@@ -37,9 +40,8 @@ def joined(records: Mapping[str, bytes]) -> bytes:
 
 
 def fits(text: bytes) -> bool:
-    """Return whether JSON is laid out in such lines: each begins with a quotation mark."""
-    starts = text.count(b'\n"')
-    return text.startswith(_BEGIN) and text.endswith(_END) and starts == count(text)
+    """Return whether JSON that bears our checksum is such lines, by how it begins and ends."""
+    return text.startswith(_BEGIN) and text.endswith(_END) and not _OTHER.match(text)
 
 
 def split(text: bytes) -> dict[str, bytes]:
