@@ -51,10 +51,10 @@ def holders(values: list[Any]) -> list[Any]:
 @pytest.mark.parametrize(
     "objects", [50_000, pytest.param(2_000_000, marks=pytest.mark.torture)], ids="{:,}".format
 )
-def test_every_generated_value_comes_back_or_is_refused(tmp_path: Path, objects: int):
+def test_every_generated_value_comes_back_or_is_refused(quick_path: Path, objects: int):
     """Through every backend, under each policy in turn, and read after everything was closed."""
     rounds = itertools.cycle(
-        [Medium(backend, tmp_path, writeback) for backend in ("Memory", "SQLite")]
+        [Medium(backend, quick_path, writeback) for backend in BACKENDS]
         for writeback in POLICIES.values()
     )
     seen = {"came back": 0, "refused": 0}
