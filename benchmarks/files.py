@@ -25,8 +25,6 @@ FILES = 1_000
 WRITES = 4
 """Few, in many rounds: what else the disk does hits one contestant of a round, not another."""
 LIMIT = 1.3
-READ_LIMIT = 1.75
-"""A read looks for a batch to finish, refuses links and verifies the checksum."""
 
 NOTE = (
     "The second contestant is written by hand with msgspec, and is as safe against a power cut: a "
@@ -61,7 +59,7 @@ def heats() -> Iterator[Heat]:
         "`pickledb` and `shelve` do not save here.",
         [Directory, DirectoryByHand, Cached, Pickled, Shelf],
         [
-            Operation("`store[key]`", READ_LIMIT, "get", Round.some_keys),
+            Operation("`store[key]`", LIMIT, "get", Round.some_keys),
             Operation("`store[key] = value`, overwriting", LIMIT, "set", Round.pairs),
             Operation("`store[key] = value`, a new key", LIMIT, "set", Round.new_pairs),
             Operation("`del store[key]`", None, "delete", Round.new_keys),

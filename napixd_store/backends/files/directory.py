@@ -164,7 +164,7 @@ class DirectoryStore(StoreBackend[V]):
         folder = self._path()
         if not self._present(folder):
             return None
-        if os.path.lexists(f"{folder}/{_JOURNAL}"):
+        if os.access(f"{folder}/{_JOURNAL}", os.F_OK):  # no exception where none is: it is rare
             with self._connection.writing():
                 self._finish(folder)
         return folder
