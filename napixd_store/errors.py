@@ -14,8 +14,11 @@
     ├── Conflict                              somebody else changed it meanwhile; nothing applied
     ├── Unavailable (ConnectionError)         the medium does not answer; **not applied**
     ├── OutcomeUnknown (ConnectionError)      the medium broke off in the middle; **maybe applied**
+    │   └── NotReplicated                     fewer replicas have it than were asked for
     ├── StoreFull (OSError)                   no room; not applied, the old data is intact
     └── ReadOnly (PermissionError)            no right to write; not applied
+
+and one warning: `EvictingWarning`, for a server that may drop what is stored.
 
 Each is also the built-in exception in brackets, so that code which knows nothing of us can
 catch it. A message says what happened, where, whether the change was applied and what to do
@@ -80,9 +83,17 @@ class OutcomeUnknown(StoreError, ConnectionError):
     """The medium broke off in the middle; the operation **may or may not** be applied."""
 
 
+class NotReplicated(OutcomeUnknown):
+    """Too few replicas confirmed the write; a failover **may or may not** lose it."""
+
+
 class StoreFull(StoreError, OSError):
     """There is no room left; the operation was not applied and the old data is intact."""
 
 
 class ReadOnly(StoreError, PermissionError):
     """The medium may be read but not written; the operation was not applied."""
+
+
+class EvictingWarning(UserWarning):
+    """The server drops data when it needs room; nothing that must be kept should be there."""

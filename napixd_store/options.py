@@ -23,6 +23,25 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from napixd_store.errors import ConfigError
 
+
+class Secret:
+    """A text that no repr, log or traceback may show: ``str()`` and ``repr()`` give ``***``."""
+
+    __slots__ = ("reveal",)
+
+    def __init__(self, reveal: str) -> None:
+        self.reveal = reveal
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reveal == self.reveal
+
+    def __hash__(self) -> int:
+        return hash(self.reveal)
+
+    def __repr__(self) -> str:
+        return "***"
+
+
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
@@ -128,14 +147,13 @@ def _from_text(text: str, kind: Any) -> Any:
         return _WORDS[text.strip().lower()]
     if kind in (int, float):
         return kind(text)
-    if kind is Path:
-        return Path(text)
+    if kind in (Path, Secret):
+        return kind(text)
     raise ValueError
 
 
 def _described(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(choice) for choice in get_args(kind))
-    return {bool: "yes or no", type(None): "None", Path: "a path"}.get(kind) or str(
-        getattr(kind, "__name__", kind)
-    )
+    known = {bool: "yes or no", type(None): "None", Path: "a path", Secret: "a text"}
+    return known.get(kind) or str(getattr(kind, "__name__", kind))

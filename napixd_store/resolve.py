@@ -18,8 +18,17 @@ STANDARD: dict[str, tuple[str, str, str]] = {
     "File": ("napixd_store.backends.files", "FileStore", "FileCounter"),
     "Directory": ("napixd_store.backends.files", "DirectoryStore", "FileCounter"),
     "SQLite": ("napixd_store.backends.sqlite", "SQLiteStore", "SQLiteCounter"),
+    "Redis": ("napixd_store.backends.redis", "RedisStore", "RedisCounter"),
+    "RedisHash": ("napixd_store.backends.redis", "RedisHashStore", "RedisCounter"),
+    "RedisKey": ("napixd_store.backends.redis", "RedisKeyStore", "RedisCounter"),
 }
 """Family -> module, store class, counter class; each of the three names will do."""
+
+ALIASES = {"RedisHashKey": "RedisHash"}
+"""Other names of families, as the specification has them -> family."""
+
+EXTRAS = {"redis": "napixd-store[redis]"}
+"""Module of a driver -> what to install for it."""
 
 OLD_NAMES = {
     "napixd.store.backends.file.FileBackend": "File",
@@ -28,6 +37,11 @@ OLD_NAMES = {
     "napixd.store.backends.file.DirectoryStore": "Directory",
     "napixd.store.backends.local.LocalBackend": "Memory",
     "napixd.store.backends.local.LocalCounter": "Memory",
+    "napixd.store.backends.redis.RedisBackend": "Redis",
+    "napixd.store.backends.redis.RedisHashBackend": "RedisHash",
+    "napixd.store.backends.redis.RedisKeyBackend": "RedisKey",
+    "napixd.store.backends.redis.RedisCounterBackend": "Redis",
+    "napixd.store.backends.redis.RedisCounter": "Redis",
 }
 """Dotted paths of the Napix server, as people's settings still hold them -> family."""
 
@@ -90,7 +104,7 @@ def _find(name: object, store: bool) -> Any:
             f"a backend is named by a class name or a dotted path, not by {name!r}"
         )
     what = f"the backend {name!r}"
-    name = OLD_NAMES.get(name, name)
+    name = OLD_NAMES.get(name, ALIASES.get(name, name))
     for family, (module, store_class, counter_class) in STANDARD.items():
         if name in (family, store_class, counter_class):
             return _attribute(what, module, store_class if store else counter_class)
@@ -122,7 +136,9 @@ def _why_not(module: str, exc: ImportError) -> str:
         return f"{module} was found, but could not be imported: {exc}"
     if f"{module}.".startswith(f"{exc.name}."):
         return f"there is no module {exc.name!r}"
-    return f"{module} was found, but it needs {exc.name!r}, which is not installed"
+    extra = EXTRAS.get(exc.name.partition(".")[0])
+    how = f": pip install {extra}" if extra else ""
+    return f"{module} was found, but it needs {exc.name!r}, which is not installed{how}"
 
 
 def _entry_point(name: str) -> Any:
@@ -130,7 +146,8 @@ def _entry_point(name: str) -> Any:
 
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name not in found:
-        known = {*STANDARD, *found, *(name for row in STANDARD.values() for name in row[1:])}
+        classes = (name for row in STANDARD.values() for name in row[1:])
+        known = {*STANDARD, *ALIASES, *found, *classes}
         raise NoSuchStoreBackend(f"there is no backend {name!r}{nearest(name, known)}")
     point = found[name]
     return _attribute(f"the backend {name!r}", point.module, point.attr)

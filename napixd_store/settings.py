@@ -17,8 +17,15 @@ from napixd_store.options import declarations, nearest
 
 URL_VARIABLE = "NAPIXD_STORE_URL"
 
-_SCHEMES = {"sqlite": ("SQLite", "path"), "file": ("File", "root"), "memory": ("Memory", "")}
-"""URL scheme -> backend, and the option that the URL's path gives."""
+_SCHEMES = {
+    "sqlite": ("SQLite", "path"),
+    "file": ("File", "root"),
+    "memory": ("Memory", ""),
+    "redis": ("RedisHash", "url"),
+    "rediss": ("RedisHash", "url"),
+    "unix": ("RedisHash", "url"),
+}
+"""URL scheme -> backend, and the option that the URL's path gives; ``url`` is all before ``?``."""
 
 
 class Default(NamedTuple):
@@ -155,19 +162,21 @@ def _from_url(url: str) -> Default:
             f"${URL_VARIABLE}: the scheme {parts.scheme!r} is not known"
             f"{nearest(parts.scheme, set(_SCHEMES))}: {_begin_with()}"
         )
-    backend, path_option = _SCHEMES[parts.scheme]
-    if parts.netloc:
+    backend, place_option = _SCHEMES[parts.scheme]
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    place = unquote(parts.path)
+    if place_option == "url":
+        place = url.partition("?")[0]
+    elif parts.netloc:
         raise ConfigError(
             f"${URL_VARIABLE}: {parts.scheme}: has no host: write {parts.scheme}:///absolute/path"
         )
-    path = unquote(parts.path)
-    if parts.fragment or "\0" in path or (path and not path_option):
+    if parts.fragment or "\0" in place or (place and not place_option):
         raise ConfigError(f"${URL_VARIABLE}: nothing may follow {parts.scheme}: or '#' (write %23)")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if path:
-        if path_option in options:
-            raise ConfigError(f"${URL_VARIABLE}: the option {path_option!r} is given twice")
-        options[path_option] = path
+    if place:
+        if place_option in options:
+            raise ConfigError(f"${URL_VARIABLE}: the option {place_option!r} is given twice")
+        options[place_option] = place
     return Default(backend, options)
 
 

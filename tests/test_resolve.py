@@ -86,7 +86,8 @@ def test_an_old_name_still_resolves(name: str):
 def test_every_standard_backend_has_a_store_a_counter_and_a_twin():
     for family, (_module, store, counter) in resolve.STANDARD.items():
         assert store == f"{family}Store"
-        assert counter == ("FileCounter" if family == "Directory" else f"{family}Counter")
+        medium = "File" if family == "Directory" else "Redis" if "Redis" in family else family
+        assert counter == f"{medium}Counter"
         assert resolve_store(family).counter is resolve_counter(family)  # type: ignore[attr-defined]
 
 
@@ -264,7 +265,7 @@ def test_an_entry_point_names_a_backend(module: Module, tmp_path: Path):
     assert Store("x", "Memory") == {"a": 1}
     assert str(refusal("Other")) == "the backend 'Other': there is no module 'shop.no_such'"
     assert str(refusal("Shelff")) == "there is no backend 'Shelff' (did you mean 'Shelf'?)"
-    assert "Other, SQLite" in str(refusal("qqq"))
+    assert "MemoryStore, Other, Redis" in str(refusal("qqq"))
 
 
 def test_an_entry_point_to_no_class_is_refused(module: Module, tmp_path: Path):

@@ -64,8 +64,8 @@ def test_the_url_holds_for_stores_and_counters(url: Any, tmp_path: Path):
 
 BAD_URLS = {
     "sqlit:///x": "the scheme 'sqlit' is not known (did you mean 'sqlite'?): begin with sqlite:,",
-    "mongodb://x": "the scheme 'mongodb' is not known (known: file, memory, sqlite):",
-    "/var/desk.sqlite": "the scheme '' is not known (known: file, memory, sqlite):",
+    "mongodb://x": "the scheme 'mongodb' is not known (known: file, memory, redis, rediss, ",
+    "/var/desk.sqlite": "the scheme '' is not known (known: file, memory, redis, rediss, ",
     "sqlite://var/desk.sqlite": "sqlite: has no host: write sqlite:///absolute/path",
     "memory://host": "memory: has no host",
 }
@@ -82,11 +82,12 @@ def test_a_bad_url_is_refused(url: Any, text: str):
 
 
 def test_a_secret_in_a_url_is_not_shown(url: Any):
-    for text in ("redis://:s3cret@host/0", "sqlite://user:s3cret@host/x", "s3cret"):
-        url(text)
-        with pytest.raises(ConfigError) as caught:
-            Store("x")
-        assert "s3cret" not in str(caught.value) or text == "s3cret"
+    url("sqlite://user:s3cret@host/x")
+    with pytest.raises(ConfigError) as caught:
+        Store("x")
+    assert "s3cret" not in str(caught.value)
+    url("redis://:s3cret@redis.example.com/0")
+    assert "s3cret" not in repr(current()) + repr(Store("x")) + repr(Counter("x"))
     url("memory:?secret=s3cret")
     assert "s3cret" not in repr(current())
 

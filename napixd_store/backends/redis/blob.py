@@ -1,0 +1,122 @@
+"""Stores in Redis that keep a whole collection as one string."""
+
+import hashlib
+import time
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from napixd_store.backends.redis.lua import BLOB_SWAP
+from napixd_store.backends.redis.store import ServerStore
+from napixd_store.changes import Changes, Expected, unmet
+from napixd_store.errors import CorruptData, Unavailable
+
+V = TypeVar("V")
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class _Seen(NamedTuple):
+    """A blob as it was last seen: its digest, by which it is known again, and its records."""
+
+    digest: str
+    records: dict[str, bytes]
+
+
+_NOTHING = _Seen("", {})
+
+
+class RedisStore(ServerStore[V]):
+    """A dict in Redis: one string a collection, a JSON object; write-back by default.
+
+    It stands under ``<prefix>:blob:{<collection>}`` and is read and written whole: right for
+    small collections that are loaded, worked on and saved. Iterates in the order of insertion.
+
+    Guarantees: as `RedisHashStore`; a write replaces the blob only if it is still the one that
+    was merged with, so nobody's changes are lost. Under write-through every read loads all.
+    """
+
+    kind = "blob"
+    writes_back = True
+
+    def __init__(self, collection: str, options: Mapping[str, Any]) -> None:
+        """Raise `InvalidName` or `ConfigError`; no I/O, so the server may be down."""
+        super().__init__(collection, options)
+        self._seen: _Seen | None = None
+
+    def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
+        records = self._fetch().records
+        if keys is None:
+            return dict(records)
+        return {text: records[text] for text in keys if text in records}
+
+    def _write(self, changes: Changes, expected: Expected) -> None:
+        if any(record is not None for record in changes.values()):
+            self._register()
+        deadline = time.monotonic() + self._connection.timeout
+        seen = self._seen
+        fresh = seen is None
+        while True:
+            if seen is None:
+                seen = self._fetch()
+            refused = unmet(expected, seen.records)
+            if refused and fresh:
+                raise self._conflict(refused)
+            if refused:  # by what was seen earlier: what stands there now is what counts
+                seen, fresh = None, True
+                continue
+            seen = self._swap(seen, changes)
+            fresh = True
+            if seen is None:
+                return
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"{self._where()}: others write it all the time; nothing was changed: try again"
+                )
+
+    def _drop(self) -> None:
+        self._seen = None
+        super()._drop()
+
+    def _fetch(self) -> _Seen:
+        blob = self._connection.read(self._where, self._name, "GET", self._name)
+        seen = self._seen = self._read(blob)
+        return seen
+
+    def _swap(self, seen: _Seen, changes: Changes) -> _Seen | None:
+        """Replace the blob *seen* by one with the *changes*; return the other that stands there."""
+        records = dict(seen.records)
+        for text, record in changes.items():
+            if record is None:
+                records.pop(text, None)
+            else:
+                records[text] = record
+        blob = _encode({text: msgspec.Raw(record) for text, record in records.items()})
+        blob = blob if records else b""
+        self._seen = None  # should the reply be lost, nobody knows what stands there
+        done, *found = self._connection.run(
+            self._where, self._name, BLOB_SWAP, seen.digest, blob, writing=True
+        )
+        if done:
+            self._seen = _Seen(_digest(blob), records)
+            return None
+        self._seen = self._read(found[0] if found else None)
+        return self._seen
+
+    def _read(self, blob: bytes | None) -> _Seen:
+        if blob is None:
+            return _NOTHING
+        try:
+            records = {text: bytes(raw) for text, raw in _decode(blob).items()}
+        except (ValueError, RecursionError) as exc:
+            raise CorruptData(
+                f"{self._where()}: what stands under {self._name} is no JSON object "
+                f"({type(exc).__name__}); it was left as it is"
+            ) from exc
+        return _Seen(_digest(blob), records)
+
+
+def _digest(blob: bytes) -> str:
+    return hashlib.sha1(blob, usedforsecurity=False).hexdigest() if blob else ""

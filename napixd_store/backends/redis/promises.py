@@ -1,0 +1,84 @@
+"""What the server's own settings say about keeping data: asked once a connection is made.
+
+A backend that cannot give the durability that was asked refuses to work, and says which setting
+is missing.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from napixd_store.errors import ConfigError, EvictingWarning
+
+Ask = Callable[..., Any]
+"""Exchange one command with the server."""
+
+Wanted = Callable[[str], bool]
+
+_SYNCED: dict[str, tuple[str, Wanted]] = {
+    "appendonly": ("yes", lambda said: said == "yes"),
+    "appendfsync": ("everysec or always", lambda said: said in ("everysec", "always")),
+}
+_ALWAYS: dict[str, tuple[str, Wanted]] = {
+    "appendonly": ("yes", lambda said: said == "yes"),
+    "appendfsync": ("always", lambda said: said == "always"),
+    "no-appendfsync-on-rewrite": ("no", lambda said: said == "no"),
+}
+
+
+def warn_of_eviction(ask: Ask, place: str, *, strict: bool) -> None:
+    """Warn once if the server drops data when it needs room; silent if it will not tell.
+
+    Raises:
+        ConfigError: it does, and the option ``strict`` is set.
+    """
+    try:
+        told = ask("INFO", "memory")
+    except ResponseError:  # no right to ask
+        return
+    for line in told.decode().splitlines():
+        name, _, policy = line.partition(":")
+        if name == "maxmemory_policy" and policy != "noeviction":
+            message = (
+                f"{place}: the server drops data when it needs room (maxmemory-policy {policy}): "
+                f"set it to noeviction, or keep nothing here that must last"
+            )
+            if strict:
+                raise ConfigError(message)
+            warnings.warn(message, EvictingWarning, stacklevel=2)
+
+
+def check_durability(ask: Ask, place: str, durability: str, replicas: int) -> None:
+    """Make sure that the server grants *durability*.
+
+    Raises:
+        ConfigError: it does not, or will not tell; names the setting.
+    """
+    for setting, (wanted, is_enough) in _needed(durability, replicas).items():
+        try:
+            told = ask("CONFIG", "GET", setting)
+        except ResponseError:
+            raise ConfigError(
+                f"{place}: durability={durability!r} cannot be granted: the setting {setting} "
+                f"cannot be read; nothing was changed: give the user +config|get"
+            ) from None
+        said = told[1].decode() if told else "missing"
+        if not is_enough(said):
+            raise ConfigError(
+                f"{place}: durability={durability!r} needs the server's setting {setting} to be "
+                f"{wanted}, and it is {said!r}; nothing was changed"
+            )
+
+
+def _needed(durability: str, replicas: int) -> dict[str, tuple[str, Wanted]]:
+    if durability == "process":
+        return _SYNCED
+    if durability == "power":
+        return _ALWAYS
+    if durability == "replicated":
+        # Without it a master cut off from its replicas goes on handing out numbers.
+        enough = f"{replicas} or more"
+        return {"min-replicas-to-write": (enough, lambda said: int(said) >= replicas)}
+    return {}

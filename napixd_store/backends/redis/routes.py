@@ -1,0 +1,132 @@
+"""Routes: which server holds a name, on one server, behind Sentinel, and in a cluster.
+
+redis-py's own cluster client is not used: it sends a command again whose reply was lost, even
+with its retries switched off. What is needed of it, a table of slots, is here.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from redis.crc import key_slot
+from redis.exceptions import ConnectionError as DriverConnectionError
+
+from napixd_store.backends.redis.errors import RAISED, Failure
+from napixd_store.backends.redis.links import Link, Wire
+
+Address = tuple[str, int]
+Ask = Callable[[Link, tuple[Any, ...]], Any]
+"""Exchange one command on a link, for the route's own questions."""
+
+
+class Route(Protocol):
+    """From names to servers."""
+
+    moves: bool
+    """Whether the master may be another one tomorrow."""
+
+    remembers: bool
+    """Whether a server that cannot be reached may be an outdated memory of where to go."""
+
+    def link(self, name: str, ask: Ask) -> Link:
+        """Return the link to the server that holds *name*."""
+
+    def links(self) -> list[Link]:
+        """Return every link there is."""
+
+    def lost(self) -> None:
+        """Take note that a server could not be reached, or has become a replica."""
+
+    def redirected(self, name: str, failed: Failure) -> Link | None:
+        """Return where a MOVED or ASK points to; None where none can be expected."""
+
+
+class OneServer:
+    """All names on the server, or on whatever *make* connects to: with Sentinel the master."""
+
+    remembers = False
+
+    def __init__(self, make: Callable[[], Wire], *, moves: bool) -> None:
+        self.moves = moves
+        self._link = Link(make)
+
+    def link(self, name: str, ask: Ask) -> Link:
+        """Return the one link."""
+        return self._link
+
+    def links(self) -> list[Link]:
+        """Return the one link."""
+        return [self._link]
+
+    def lost(self) -> None:
+        """Begin anew: what is idle leads to a server that is gone, or is master no more."""
+        self._link.close()
+        if self.moves:
+            self._link.checked = False
+
+    def redirected(self, name: str, failed: Failure) -> Link | None:
+        """Return None: a server that redirects is a cluster's."""
+        return None
+
+
+class Cluster:
+    """Names by slot, as the cluster's nodes tell; asked again whenever it proves outdated."""
+
+    moves = remembers = True
+
+    def __init__(self, nodes: list[Address], make: Callable[[str, int], Wire]) -> None:
+        self._make = make
+        self._seeds = nodes
+        self._links: dict[Address, Link] = {}
+        self._owners: dict[int, Address] = {}
+
+    def link(self, name: str, ask: Ask) -> Link:
+        """Return the link to the master of the slot of *name*."""
+        slot = key_slot(name.encode())
+        if slot not in self._owners:
+            self._learn(ask)
+        if slot not in self._owners:
+            raise DriverConnectionError(f"no node of the cluster serves slot {slot}")
+        return self._to(self._owners[slot])
+
+    def links(self) -> list[Link]:
+        """Return the links to all nodes that were talked to."""
+        return list(self._links.values())
+
+    def lost(self) -> None:
+        """Forget which node has what, and ask again when it matters."""
+        self._owners = {}
+        for link in self.links():
+            link.close()
+
+    def redirected(self, name: str, failed: Failure) -> Link | None:
+        """Return the link to the node that the server pointed to."""
+        address = str(failed.cause).split()[-1]
+        host, _, port = address.rpartition(":")
+        if not port.isdigit():
+            return None
+        if failed.code == "MOVED":
+            self._owners[key_slot(name.encode())] = (host, int(port))
+        return self._to((host, int(port)))
+
+    def _to(self, address: Address) -> Link:
+        found = self._links.get(address)
+        if found is None:
+            found = self._links.setdefault(address, Link(lambda: self._make(*address)))
+        return found
+
+    def _learn(self, ask: Ask) -> None:
+        # Whichever node answers first; those that were named come last, for they may be gone.
+        unanswered: Exception | None = None
+        for address in dict.fromkeys((*self._links, *self._seeds)):
+            try:
+                table = ask(self._to(address), ("CLUSTER", "SLOTS"))
+            except RAISED as exc:
+                unanswered = exc
+                continue
+            owners = {}
+            for first, last, master, *_replicas in table:
+                host = master[0].decode() if master[0] else address[0]
+                owners.update(dict.fromkeys(range(first, last + 1), (host, master[1])))
+            self._owners = owners
+            return
+        raise unanswered or DriverConnectionError("no node of the cluster is known")

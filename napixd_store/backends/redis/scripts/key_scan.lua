@@ -1,0 +1,12 @@
+-- KEYS[1]: the index. ARGV[1]: what the names of the values begin with. ARGV[2]: where to go on.
+-- ARGV[3]: about how many. Returns {where to go on next, {key, record, ...}}.
+local batch = redis.call('SSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
+local found = {}
+for _, text in ipairs(batch[2]) do
+  local record = redis.call('GET', ARGV[1] .. text)
+  if record then
+    found[#found + 1] = text
+    found[#found + 1] = record
+  end
+end
+return {batch[1], found}

@@ -1,0 +1,83 @@
+"""One server a session for all tests that leave it whole, and a prefix for each test."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from napixd_store.connections import close_all
+from tests.labs import need
+from tests.redis.fleets import start_cluster
+from tests.redis.servers import Record, Running, programs, running
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """Return the server to test with: Valkey, or the one that NAPIXD_REDIS names."""
+    name = os.environ.get("NAPIXD_REDIS", "valkey")
+    found = programs()[name]
+    need(found is not None, f"there is no {name} server")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a server for all tests; none may change its settings for good."""
+    with running(program, tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture
+def start(
+    program: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Running]]:
+    """Start servers for one test, which may do with them what it likes."""
+    with ExitStack() as stack:
+
+        def start(*settings: str, **more: Any) -> Running:
+            folder = tmp_path_factory.mktemp("s")
+            return stack.enter_context(running(program, folder, *settings, **more))
+
+        yield start
+        close_all()
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Record:
+    """Show a measured result with ``pytest -rA`` or ``-s``, and keep it in a JUnit report."""
+    sections = request.node._report_sections
+
+    def record(what: str, result: object) -> None:
+        sections.append(("call", "measured", f"{what}: {result}\n"))
+        request.node.user_properties.append((what, str(result)))
+
+    return record
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Return a prefix no other test has."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def reach(server: Running, prefix: str) -> Iterator[Mapping[str, Any]]:
+    """Return the options to reach the session's server."""
+    yield {"unix_socket_path": server.socket, "prefix": prefix}
+    close_all()
+
+
+@pytest.fixture(scope="session")
+def cluster(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Running]]:
+    """Return three masters that share the slots."""
+    with ExitStack() as stack:
+
+        def start(*settings: str) -> Running:
+            folder = tmp_path_factory.mktemp("node")
+            return stack.enter_context(running(program, folder, *settings))
+
+        yield start_cluster(start)

@@ -1,0 +1,234 @@
+"""Many at once, on a server that is ill-treated meanwhile."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from napixd_store import Counter, OutcomeUnknown, Store, StoreError, StoreFull, Unavailable
+from napixd_store.errors import ConfigError, ReadOnly
+from tests.labs import need
+from tests.processes import fork, run
+from tests.redis.servers import Running, until
+
+BACKENDS = ["Redis", "RedisHash", "RedisKey"]
+Start = Callable[..., Running]
+
+
+def test_forked_workers_share_no_socket(reach: Mapping[str, Any]) -> None:
+    counter = Counter("ids", backend="Redis", **reach)
+    store = Store("c", backend="RedisHash", **reach)
+    store["parent"] = counter.increment()
+    stop = threading.Event()
+
+    def busy() -> None:  # a socket is at work while the process forks
+        while not stop.is_set():
+            store["busy"] = store.get("busy")
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+
+    def work() -> list[int]:
+        numbers = [counter.increment() for _ in range(500)]
+        store[str(os.getpid())] = numbers
+        return numbers
+
+    try:
+        numbers = [number for each in run(work, [()] * 6) for number in each]
+    finally:
+        stop.set()
+        thread.join()
+    assert sorted(numbers) == list(range(2, 3002))
+    assert counter.increment() == 3002
+    assert len(store) == 8
+
+
+def test_the_parent_keeps_its_connection_when_a_child_ends(
+    server: Running, reach: Mapping[str, Any]
+) -> None:
+    counter = Counter("ids", backend="Redis", **reach)
+    counter.increment()
+    with server.monitored() as commands:
+        fork(int).result()
+        counter.increment()
+    assert len(commands) == 1  # nobody had to log in again
+
+
+class Crowd:
+    """Threads that count and write until told to end, keeping what they were told."""
+
+    def __init__(self, server: Running, size: int, allowed: tuple[type[StoreError], ...]) -> None:
+        options: dict[str, Any] = {"host": "127.0.0.1", "port": server.port}
+        options |= {"timeout": 1.0, "connect_timeout": 0.5}
+        self.counter = Counter("ids", backend="Redis", **options)
+        self.stores = [Store("c", backend=name, writeback=False, **options) for name in BACKENDS]
+        self.numbers: list[int] = []
+        self.unknown = 0
+        self.slowest = 0.0
+        self.raised: dict[str, int] = {}
+        self._allowed, self._size = allowed, size
+        self._end = threading.Event()
+
+    def __enter__(self) -> "Crowd":
+        self._pool = ThreadPoolExecutor(self._size)
+        self._work = [self._pool.submit(self._one, who) for who in range(self._size)]
+        until(lambda: len(self.numbers) > 10)
+        return self
+
+    def _one(self, who: int) -> None:
+        while not self._end.is_set():
+            for call in (
+                lambda: self.numbers.append(self.counter.increment()),
+                lambda: self.stores[who % 3].update({f"k{who}": who, f"other{who}": [who]}),
+                lambda: self.stores[who % 3].get(f"k{who}"),
+                lambda: self.stores[who % 3].pop(f"k{who}", None),
+            ):
+                started = time.monotonic()
+                try:
+                    call()
+                except self._allowed as exc:
+                    name = type(exc).__name__
+                    self.raised[name] = self.raised.get(name, 0) + 1
+                    self.unknown += isinstance(exc, OutcomeUnknown)
+                self.slowest = max(self.slowest, time.monotonic() - started)
+
+    def __exit__(self, *exception: object) -> None:
+        self._end.set()
+        self._pool.shutdown()
+        for each in self._work:
+            each.result()  # raises what was not allowed
+
+    def goes_on(self) -> None:
+        """Wait until it counts again."""
+        have = len(self.numbers)
+        until(lambda: len(self.numbers) > have + 50)
+
+    def check(self) -> None:
+        """Nobody got another's number; and the same objects work."""
+        assert len(set(self.numbers)) == len(self.numbers)
+        assert len(self.numbers) <= self.counter.value <= len(self.numbers) + self.unknown
+        for store in self.stores:
+            store["after"] = 1
+            assert store.pop("after") == 1
+        assert self.slowest <= 1.5 + 0.2
+
+
+def test_a_frozen_server_that_thaws(start: Start) -> None:
+    server = start()
+    with Crowd(server, 20, (Unavailable, OutcomeUnknown)) as crowd:
+        server.signal(signal.SIGSTOP)
+        until(lambda: sum(crowd.raised.values()) >= 20)
+        server.signal(signal.SIGCONT)
+        crowd.goes_on()
+    crowd.check()
+
+
+def test_connections_killed_all_the_time(start: Start) -> None:
+    server = start()
+    client = server.client()
+    with Crowd(server, 8, (Unavailable, OutcomeUnknown)) as crowd:
+        for _ in range(20):
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            time.sleep(0.05)  # the rhythm of the attack
+    client.close()
+    crowd.check()
+
+
+def test_a_server_restarted_under_load(start: Start) -> None:
+    server = start("--appendonly", "yes", "--appendfsync", "always")
+    with Crowd(server, 8, (Unavailable, OutcomeUnknown)) as crowd:
+        for _ in range(3):
+            server.stop()
+            until(lambda: crowd.raised.get("Unavailable", 0) >= 8)
+            server.start()
+            crowd.goes_on()
+    crowd.check()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend", "error"),
+    [
+        (["CONFIG SET maxmemory 1"], ["CONFIG SET maxmemory 0"], StoreFull),
+        (["REPLICAOF 127.0.0.1 1"], ["REPLICAOF NO ONE"], ReadOnly),
+        (["ACL SETUSER default -@write"], ["ACL SETUSER default +@all"], ConfigError),
+    ],
+    ids=["full", "replica", "rights"],
+)
+def test_a_server_spoiled_and_mended(
+    start: Start, spoil: list[str], mend: list[str], error: type[StoreError]
+) -> None:
+    server = start()
+    with Crowd(server, 8, (error, Unavailable, OutcomeUnknown)) as crowd:
+        for command in spoil:
+            server.ask(*command.split())
+        until(lambda: crowd.raised.get(error.__name__, 0) >= 8)
+        for command in mend:
+            server.ask(*command.split())
+        crowd.goes_on()
+    crowd.check()
+
+
+ACL = {
+    "Redis": "+get +set +unlink +eval +evalsha",
+    "RedisHash": "+hget +hmget +hgetall +hset +hdel +hlen +hscan +hincrby +unlink +eval +evalsha",
+    "RedisKey": "+get +mget +set +unlink +type +incrby +sadd +srem +scard +smembers +sscan "
+    "+eval +evalsha",
+}
+"""The rights of each backend, besides those of the registry and of its counters."""
+COMMON = "+sadd +smembers +exists +info"
+COUNTERS = "+get +set +incrby +eval +evalsha"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_documented_rights_are_enough_and_needed(start: Start, backend: str) -> None:
+    server = start()
+    rights = f"on >pw ~app:* {ACL[backend]} {COMMON} {COUNTERS}".split()
+    server.ask("ACL", "SETUSER", "app", *rights)
+    options: dict[str, Any] = {"host": "127.0.0.1", "port": server.port}
+    options |= {"username": "app", "password": "pw"}
+    options |= {"prefix": "app", "backend": backend}
+    for writeback in (False, True):
+        store = Store("c", writeback=writeback, **options)
+        store.update(a=1, b=[2], c={"n": 1})
+        store.save()
+        del store["b"]
+        store.setdefault("d", 1)
+        with store.edit("c") as value:
+            value["n"] += 1
+        assert (store.incr("a"), store.pop("d"), len(store)) == (2, 1, 2)
+        store.save()
+        assert dict(store.items()) == store.snapshot() == {"a": 2, "c": {"n": 2}}
+        assert store.get_many(["a", "x"]) == {"a": 2}
+        store.popitem()
+        store.save()
+        assert type(store).collections(_connection(options)) == ["c"]
+        store.drop()
+    counter = Counter("c", **options)
+    assert (counter.increment(), counter.reset(), counter.value) == (1, 1, 0)
+
+
+def _connection(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name != "backend"}
+
+
+GEVENT = """
+from gevent import monkey; monkey.patch_all()
+import sys, pytest
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/redis/test_contract.py"]))
+"""
+
+
+def test_the_contract_holds_under_gevent() -> None:
+    need(find_spec("gevent") is not None, "gevent is not installed")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", GEVENT], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -1,0 +1,161 @@
+"""A reply is lost, at each step of each operation: nothing is done twice, and nobody is lied to."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+import redis
+
+from napixd_store import Counter, OutcomeUnknown, Store, Unavailable
+from tests.redis.proxy import Proxy, before
+from tests.redis.servers import Record, Running
+
+FAULTS = 500
+CONNECT, REPLY = 0.1, 0.06
+SLACK = 0.2
+
+
+class Call(NamedTuple):
+    """One operation, what it makes of the state ``before``, and what it returns."""
+
+    run: Callable[[], Any]
+    state: Callable[[], Any]
+    before: Any
+    after: Any
+    returns: Any
+
+
+class Faults:
+    """What came of the calls during which a reply was lost."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy, self.random = proxy, random.Random(5)
+        self.calls = self.hit = self.doubles = self.contradicted = self.unknown = 0
+        self.slowest = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.calls} calls, {self.hit} with a fault, {self.doubles} silent doubles, "
+            f"{self.contradicted} contradicted, {self.unknown} unknown; "
+            f"slowest {self.slowest:.2f} s"
+        )
+
+    def inject(self, call: Call, errors: tuple[type[Exception], ...]) -> None:
+        """Make *call* while some reply is lost, and compare what it said with what is so."""
+        self.proxy.arm(
+            b"",
+            self.random.choice((1, 1, 2)),
+            skip=self.random.choice((0, 0, 1)),
+            keep=self.random.choice((0, 1, 3, None)),
+        )
+        started = time.monotonic()
+        raised, result = None, None
+        try:
+            result = call.run()
+        except errors as exc:
+            raised = exc
+        self.slowest = max(self.slowest, time.monotonic() - started)
+        self.calls += 1
+        self.hit += bool(self.proxy.lost)
+        self.proxy.arm(b"", 0)
+        state = call.state()
+        if state not in (call.before, call.after):
+            self.doubles += 1
+        elif isinstance(raised, OutcomeUnknown | redis.RedisError):
+            self.unknown += 1
+        elif raised is not None:
+            self.contradicted += state != call.before
+        else:
+            self.contradicted += state != call.after or result != call.returns
+
+
+def _edit(store: Any) -> None:
+    with store.edit("k") as value:
+        value["n"] += 1
+
+
+def _call(kind: str, number: int, store: Any, counter: Any, truth: Any, true: Any) -> Call:
+    """Prepare one call; *truth* and *true* look past the proxy."""
+    truth.clear()
+    true.reset(number)
+    if kind == "increment":
+        return Call(counter.increment, lambda: true.value, number, number + 1, number + 1)
+    if kind == "reset":
+        return Call(lambda: counter.reset(-1), lambda: true.value, number, -1, number)
+    mine = {"n": number}
+    kinds: dict[str, tuple[dict[str, Any], Callable[[], Any], Any, Any]] = {
+        "pop": ({"k": mine}, lambda: store.pop("k"), {}, mine),
+        "del": ({"k": mine}, lambda: store.__delitem__("k"), {}, None),
+        "setdefault": ({}, lambda: store.setdefault("k", mine), {"k": mine}, mine),
+        "incr": ({"k": number}, lambda: store.incr("k"), {"k": number + 1}, number + 1),
+        "edit": ({"k": mine}, lambda: _edit(store), {"k": {"n": number + 1}}, None),
+        "update": ({"b": 0}, lambda: store.update(a=1, b=2), {"a": 1, "b": 2}, None),
+    }
+    start, run, after, returns = kinds[kind]
+    truth.update(start)
+    return Call(run, truth.snapshot, start, after, returns)
+
+
+KINDS = ("increment", "reset", "pop", "del", "setdefault", "incr", "edit", "update")
+
+
+@pytest.mark.parametrize("backend", ["Redis", "RedisHash", "RedisKey"])
+def test_a_lost_reply_is_never_a_silent_double(
+    server: Running, reach: Mapping[str, Any], backend: str, record: Record
+) -> None:
+    with before(server.port) as proxy:
+        direct = {"backend": backend, **reach}
+        through = {"backend": backend, "host": "127.0.0.1", "port": proxy.port}
+        through |= {"prefix": reach["prefix"], "connect_timeout": CONNECT, "timeout": REPLY}
+        store, truth = (Store("c", writeback=False, **each) for each in (through, direct))
+        counter, true = (Counter("c", **each) for each in (through, direct))
+        faults = Faults(proxy)
+        for number in range(10**6):
+            kind = KINDS[number % len(KINDS)]
+            call = _call(kind, number, store, counter, truth, true)
+            assert counter.value == true.value  # a connection is there, and idle
+            faults.inject(call, (OutcomeUnknown, Unavailable))
+            if faults.hit >= FAULTS // 3 + 1:
+                break
+        record(backend, faults)
+        assert (faults.doubles, faults.contradicted) == (0, 0)
+        assert faults.unknown > FAULTS // 10
+        assert faults.slowest <= CONNECT + REPLY + SLACK
+
+
+@pytest.mark.skipif(
+    int(redis.__version__.split(".")[0]) < 6, reason="redis-py repeats nothing before version 6"
+)
+def test_the_same_faults_make_a_plain_client_lie(
+    server: Running, prefix: str, record: Record
+) -> None:
+    with before(server.port) as proxy:
+        plain = redis.Redis(port=proxy.port, socket_timeout=REPLY)
+        true = server.client()
+        faults = Faults(proxy)
+        for number in range(24):
+            name = f"{prefix}:plain"
+            true.set(name, number)
+            call = _plain_call(plain, true, name, number)
+            plain.ping()
+            faults.inject(call, (redis.RedisError,))
+        record(f"plain redis-py {redis.__version__}", faults)
+        plain.close()
+        true.close()
+        assert faults.doubles > 0
+        assert faults.contradicted > 0
+
+
+def _plain_call(plain: Any, true: Any, name: str, number: int) -> Call:
+    def now() -> Any:
+        return true.get(name)
+
+    before, next_, reset = (b"%d" % each for each in (number, number + 1, -1))
+    return (
+        Call(lambda: plain.incr(name), now, before, next_, number + 1),
+        Call(lambda: plain.getset(name, -1), now, before, reset, before),
+        Call(lambda: plain.getdel(name), now, before, None, before),
+        Call(lambda: plain.delete(name), now, before, None, 1),
+    )[number % 4]
