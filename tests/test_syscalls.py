@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,6 +196,8 @@ def test_whoever_presses_ctrl_c_leaves_the_old_or_the_new_state_and_can_go_on(na
     states = fork(_look_at, case.look, [template, whole]).result()
 
     def interrupted(root: Path) -> Callable[[], Any]:
+        # A shell that runs the tests in the background has them ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         handle = case.open(root)
 
         def operation() -> Any:
