@@ -69,10 +69,13 @@ def read(path: str) -> bytes | None:
         ReadOnly, Unavailable: it cannot be read.
     """
     try:
-        descriptor, size = _open(path, os.O_RDONLY)
+        descriptor = _open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
+        facts = os.fstat(descriptor)
+        _check(path, facts)
+        size = facts.st_size  # it stays: a file of ours is never written to
         data = os.read(descriptor, size)
         while len(data) < size and (more := os.read(descriptor, size)):
             data += more  # read(2) gives 2 GiB at most
@@ -203,10 +206,11 @@ def locked(path: str) -> Iterator[None]:
     It is opened anew each time, since a descriptor that crossed a fork would share the lock.
     """
     try:
-        descriptor, _size = _open(path, os.O_RDWR | os.O_CREAT)
+        descriptor = _open(path, os.O_RDWR | os.O_CREAT)
     except FileNotFoundError as exc:
         raise translated(exc, path) from exc
     try:
+        _check(path, os.fstat(descriptor))
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as exc:
@@ -265,25 +269,15 @@ def translated(exc: OSError, path: str | Path) -> StoreError:
     return Unavailable(f"{path}: {reason}; nothing was changed")
 
 
-def _open(path: str, flags: int) -> tuple[int, int]:
-    """Open the plain file at *path*, never waiting; any error but its absence is ours.
-
-    Return the descriptor and the file's size, which stays: a file of ours is never written to.
-    """
+def _open(path: str, flags: int) -> int:
+    """Open the file at *path*, never waiting; any error but its absence is ours."""
     try:
-        descriptor = os.open(path, flags | _WARILY, _PRIVATE_FILE)
+        return os.open(path, flags | _WARILY, _PRIVATE_FILE)
     except FileNotFoundError:
         raise
     except OSError as exc:
         refuse_foreign(path)
         raise translated(exc, path) from exc
-    try:
-        facts = os.fstat(descriptor)
-        _check(path, facts)
-    except CorruptData:
-        os.close(descriptor)
-        raise
-    return descriptor, facts.st_size
 
 
 def _check(path: str, facts: os.stat_result) -> None:

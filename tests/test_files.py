@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 import unicodedata
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -382,6 +383,28 @@ def test_a_child_clears_what_a_crashed_sibling_left(tmp_path):
     assert left.exists()  # it might be another thread's, who knows
     fork(store.__setitem__, "a", 3).result(PROMPT)
     assert not left.exists()
+
+
+def test_a_reader_of_single_keys_soon_finishes_what_a_crashed_writer_decided(tmp_path):
+    pair = {"a": "old", "b": "old"}
+    reader = Store("c", "Directory", root=tmp_path)
+    reader.update(pair)
+    assert reader["a"] == "old"  # it looked, and will not look again at once
+
+    def crash_between_two_renames() -> None:
+        def rename(source: str, target: str) -> None:
+            os.replace(source, target)
+            if target.endswith(".json"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.rename = rename  # type: ignore[assignment]  # in this process alone
+        Store("c", "Directory", root=tmp_path).update(dict.fromkeys(pair, "new"))
+
+    fork(crash_between_two_renames).wait()
+
+    deadline = time.monotonic() + 30
+    while (reader["a"], reader["b"]) != ("new", "new"):
+        assert time.monotonic() < deadline
 
 
 def test_what_others_keep_beside_our_files_is_no_collection(tmp_path):

@@ -7,6 +7,7 @@ it before anything else. Nothing that may fail for want of space comes after it.
 
 import os
 import stat
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -30,6 +31,7 @@ V = TypeVar("V")
 SUFFIX = ".store"
 _KEY_SUFFIX = ".json"
 _JOURNAL = ".journal"
+_LOOK_AGAIN = 1.0  # seconds; the look costs half as much as reading a file
 
 
 class _Journal(msgspec.Struct):
@@ -37,7 +39,7 @@ class _Journal(msgspec.Struct):
     delete: list[str]
 
 
-_journal = msgspec.json.Decoder(_Journal).decode
+_changes_of = msgspec.json.Decoder(_Journal).decode
 
 
 class DirectoryStore(StoreBackend[V]):
@@ -59,6 +61,7 @@ class DirectoryStore(StoreBackend[V]):
     opener = staticmethod(open_root)
     counter = FileCounter
     _connection: Root
+    _look_again = 0.0
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
         if keys is None:
@@ -69,13 +72,19 @@ class DirectoryStore(StoreBackend[V]):
         return self._read_all(folder, keys)
 
     def _get(self, text: str) -> bytes | None:
-        folder = self._settled()
-        return None if folder is None else self._read(folder, text)
+        # One key is as it was or as it will be, whether a batch that a crash interrupted is
+        # finished or not. So it is enough to look now and then, lest it stays half done for ever.
+        now = time.monotonic()
+        if now > self._look_again:
+            if self._settled() is None:
+                return None
+            self._look_again = now + _LOOK_AGAIN
+        return self._read(self._folder, text)
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        folder = self._path()
+        folder = self._folder
         with self._connection.writing():
-            present = self._present(folder)
+            present = self._present()
             if present:
                 self._finish(folder)
                 self._connection.clear(folder)
@@ -114,7 +123,7 @@ class DirectoryStore(StoreBackend[V]):
                     renames[os.path.basename(aside)] = os.path.basename(path)
             journal = _Journal(renames, removals)
             body = document.write(self._what(), "changes", msgspec.json.encode(journal))
-            disk.replace(os.path.join(folder, _JOURNAL), body)
+            disk.replace(self._journal, body)
         except OutcomeUnknown:
             raise  # the journal may stand, so what it names must
         except StoreError:  # not an interrupt: by then the journal may stand
@@ -137,10 +146,9 @@ class DirectoryStore(StoreBackend[V]):
         return sum(1 for _ in self._names(folder)) if folder else 0
 
     def _drop(self) -> None:
-        folder = self._path()
-        if self._is_folder(folder):
+        if self._is_there():
             with self._connection.writing():
-                disk.remove_folder(folder)
+                disk.remove_folder(self._folder)
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
@@ -161,41 +169,42 @@ class DirectoryStore(StoreBackend[V]):
 
     def _settled(self) -> str | None:
         """Return the folder, no write half done in it; None if there is none."""
-        folder = self._path()
-        if not self._present(folder):
+        folder = self._folder
+        if not self._present():
             return None
-        if os.access(f"{folder}/{_JOURNAL}", os.F_OK):  # no exception where none is: it is rare
+        if os.path.lexists(self._journal):
             with self._connection.writing():
                 self._finish(folder)
         return folder
 
-    def _present(self, folder: str) -> bool:
+    def _present(self) -> bool:
         """Return whether the collection has a folder; without one, nothing else may hold it."""
-        if self._is_folder(folder):
+        if self._is_there():
             return True
         refuse_original(self._connection, self.collection)
         return False
 
-    @staticmethod
-    def _is_folder(folder: str) -> bool:
+    def _is_there(self) -> bool:
         try:
-            mode = os.lstat(folder).st_mode
+            mode = os.lstat(self._folder).st_mode
         except FileNotFoundError:
             return False
         except OSError as exc:
-            raise disk.translated(exc, folder) from exc
+            raise disk.translated(exc, self._folder) from exc
         if not stat.S_ISDIR(mode):
-            raise CorruptData(f"{folder}: no folder of ours stands there; it was left as it is")
+            raise CorruptData(
+                f"{self._folder}: no folder of ours stands there; it was left as it is"
+            )
         return True
 
     def _finish(self, folder: str) -> None:
         """Carry out the journal, if there is one."""
-        path = f"{folder}/{_JOURNAL}"
+        path = self._journal
         data = disk.read(path)
         if data is None:
             return
         try:
-            journal = _journal(document.read(data, self._what(), "changes", path))
+            journal = _changes_of(document.read(data, self._what(), "changes", path))
         except msgspec.MsgspecError as exc:
             raise CorruptData(f"{path}: it lists no changes; it was left as it is") from exc
         names = [*journal.rename, *journal.rename.values(), *journal.delete]
@@ -262,12 +271,13 @@ class DirectoryStore(StoreBackend[V]):
             return {"collection": self.collection}
         return {"collection": self.collection, "key": text}
 
-    def _path(self) -> str:
-        return self._connection.path(self._name)
+    @cached_property
+    def _folder(self) -> str:
+        return self._connection.path(filenames.encode(self.collection) + SUFFIX)
 
     @cached_property
-    def _name(self) -> str:
-        return filenames.encode(self.collection) + SUFFIX
+    def _journal(self) -> str:
+        return f"{self._folder}/{_JOURNAL}"
 
     @staticmethod
     def _file(folder: str, text: str) -> str:

@@ -24,6 +24,7 @@ from napixd_store.errors import CorruptData
 
 VERSION = 1
 
+_HEADER = b'{"napixd-store":%d,%%b,"sha256":"%%b","%%b":\n' % VERSION
 _END = b"\n}\n"
 _encode = msgspec.json.encode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -112,8 +113,7 @@ def _refuse_twins(data: bytes, path: str) -> None:
 
 
 def _header(what: Mapping[str, str], checksum: str, member: str) -> bytes:
-    named = _encode(what)[1:-1].decode()
-    return f'{{"napixd-store":{VERSION},{named},"sha256":"{checksum}","{member}":\n'.encode()
+    return _HEADER % (_encode(what)[1:-1], checksum.encode(), member.encode())
 
 
 def _explained(data: bytes) -> str:

@@ -14,17 +14,17 @@ it stands for is written in the file.
 import hashlib
 import re
 
-_PLAIN = re.compile(r"[a-z0-9_=-][a-z0-9_=.-]{0,199}(?<!\.)\Z")
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_=-.")
 _TOKEN = re.compile(r"%[0-9a-f]{2}|\+[A-Z]|[a-z0-9_=.-]")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|\Z)")
+_PLAIN = re.compile(rf"(?!{_DEVICE.pattern})[a-z0-9_=-][a-z0-9_=.-]{{0,199}}(?<!\.)\Z")
 _LONGEST = 200
 _KEPT = 120
 
 
 def encode(text: str) -> str:
     """Return the file name for *text*: at most 200 bytes of ASCII, to which a suffix is added."""
-    if _PLAIN.match(text) and not _DEVICE.match(text):
+    if _PLAIN.match(text):
         return text
     tokens = [_token(byte) for byte in text.encode()]
     for place in (0, -1):
