@@ -1,15 +1,18 @@
 """One server a session for all tests that leave it whole, and a prefix for each test."""
 
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
 from napixd_store.connections import close_all
+from tests.harness.netns import Machine, network
 from tests.labs import need
+from tests.redis.canaries import PASSWORD, VALUE
 from tests.redis.fleets import start_cluster
 from tests.redis.servers import Record, Running, programs, running
 
@@ -31,11 +34,11 @@ def server(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         yield started
 
 
-@pytest.fixture
-def start(
+@contextmanager
+def starting(
     program: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Running]]:
-    """Start servers for one test, which may do with them what it likes."""
+    """Give what starts servers, and end them all at the end of a ``with`` block."""
     with ExitStack() as stack:
 
         def start(*settings: str, **more: Any) -> Running:
@@ -43,6 +46,23 @@ def start(
             return stack.enter_context(running(program, folder, *settings, **more))
 
         yield start
+        close_all()
+
+
+@pytest.fixture
+def start(
+    program: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Running]]:
+    """Start servers for one test, which may do with them what it likes."""
+    with starting(program, tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture
+def machines() -> Iterator[list[Machine]]:
+    """Return three machines on one switch."""
+    with network(3) as made:
+        yield made
         close_all()
 
 
@@ -56,6 +76,15 @@ def record(request: pytest.FixtureRequest) -> Record:
         request.node.user_properties.append((what, str(result)))
 
     return record
+
+
+@pytest.fixture
+def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Search all that was logged for the canaries."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert PASSWORD not in caplog.text
+    assert VALUE not in caplog.text
 
 
 @pytest.fixture
@@ -74,10 +103,16 @@ def reach(server: Running, prefix: str) -> Iterator[Mapping[str, Any]]:
 @pytest.fixture(scope="session")
 def cluster(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Running]]:
     """Return three masters that share the slots."""
-    with ExitStack() as stack:
-
-        def start(*settings: str) -> Running:
-            folder = tmp_path_factory.mktemp("node")
-            return stack.enter_context(running(program, folder, *settings))
-
+    with starting(program, tmp_path_factory) as start:
         yield start_cluster(start)
+
+
+@pytest.fixture(scope="module")
+def frail_cluster(
+    program: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Running]]:
+    """Return three masters, the first with a replica (the last one), for a module to hurt."""
+    settings = ["--cluster-require-full-coverage", "no"]
+    settings += ["--appendonly", "yes", "--appendfsync", "always"]
+    with starting(program, tmp_path_factory) as start:
+        yield start_cluster(start, *settings, replicas=1)

@@ -16,6 +16,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.harness.netns import Machine
+
 Record = Callable[[str, object], None]
 """Shows a measured result at the end of the run."""
 
@@ -56,20 +58,27 @@ def until(condition: Callable[[], Any], seconds: float = STARTED) -> None:
 
 
 class Running:
-    """One server, on a TCP port and a unix socket, in a folder of its own."""
+    """One server, on a TCP port and a unix socket, in a folder of its own, or a Sentinel."""
 
     def __init__(
-        self, program: str, folder: Path, *settings: str, sentinel_of: int | None = None
+        self,
+        program: str,
+        folder: Path,
+        *settings: str,
+        sentinel_of: "Running | None" = None,
+        machine: Machine | None = None,
     ) -> None:
         self.program, self.folder, self.settings = program, folder, settings
         self.password = dict(pairwise(settings)).get("--requirepass")
+        self.machine = machine
+        self.host = machine.address if machine else "127.0.0.1"
         self.port = free_ports(1)[0]
         self.socket = str(folder / "s")
         self.config: Path | None = None
         if sentinel_of is not None:
             self.config = folder / "sentinel.conf"
             self.config.write_text(
-                f"sentinel monitor m 127.0.0.1 {sentinel_of} 2\n"
+                f"sentinel monitor m {sentinel_of.host} {sentinel_of.port} 2\n"
                 "sentinel down-after-milliseconds m 1000\n"
                 "sentinel failover-timeout m 5000\n"
             )
@@ -77,15 +86,16 @@ class Running:
 
     def start(self, *, wait: bool = True) -> "Running":
         """Start it, and return it when it answers."""
-        given = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        given += ["--logfile", str(self.folder / "log")]
+        given = ["--port", str(self.port), "--bind", self.host, "--dir", str(self.folder)]
+        given += ["--logfile", str(self.folder / "log"), "--unixsocket", self.socket]
         if self.config is None:
-            given += ["--unixsocket", self.socket, "--save", "", "--enable-debug-command", "yes"]
+            given += ["--save", "", "--enable-debug-command", "yes"]
         else:
             given = [str(self.config), "--sentinel", *given]
-        self._process = subprocess.Popen(
-            [self.program, *given, *self.settings], stdout=subprocess.DEVNULL, cwd=self.folder
-        )
+        command = [self.program, *given, *self.settings]
+        if self.machine is not None:
+            command = self.machine.command(*command, "--protected-mode", "no")
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=self.folder)
         deadline = time.monotonic() + STARTED
         while wait:
             try:
@@ -105,8 +115,11 @@ class Running:
 
     def client(self, **more: Any) -> "redis.Redis":
         """Return a plain redis-py client that repeats nothing."""
+        at: dict[str, Any] = {"port": self.port}
+        if self.machine is not None:  # a file's name is the same everywhere
+            at = {"unix_socket_path": self.socket}
         return redis.Redis(
-            port=self.port,
+            **at,
             password=self.password,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=10,

@@ -1,5 +1,6 @@
 """Many at once, on a server that is ill-treated meanwhile."""
 
+import collections
 import os
 import signal
 import subprocess
@@ -15,9 +16,12 @@ import pytest
 
 from napixd_store import Counter, OutcomeUnknown, Store, StoreError, StoreFull, Unavailable
 from napixd_store.errors import ConfigError, ReadOnly
+from tests.harness.netns import Machine
 from tests.labs import need
 from tests.processes import fork, run
-from tests.redis.servers import Running, until
+from tests.redis.callers import Caller, counting
+from tests.redis.fleets import role, start_sentinels
+from tests.redis.servers import Record, Running, until
 
 BACKENDS = ["Redis", "RedisHash", "RedisKey"]
 Start = Callable[..., Running]
@@ -175,6 +179,85 @@ def test_a_server_spoiled_and_mended(
         crowd.goes_on()
     crowd.check()
 
+
+# --- a master that is cut off -------------------------------------------------------------------
+
+CUT = 8.0
+"""Seconds that the master is alone."""
+
+
+class Fleet:
+    """On each of three machines a server, a Sentinel, and a client that counts."""
+
+    def __init__(self, start: Start, machines: list[Machine], durability: str | None) -> None:
+        settings = ["--repl-ping-replica-period", "1", "--repl-timeout", "5"]
+        settings += ["--min-replicas-max-lag", "2"]
+        self.servers, sentinels = start_sentinels(start, *settings, machines=machines)
+        for server in self.servers if durability else ():
+            server.ask("CONFIG", "SET", "min-replicas-to-write", 1)
+        at = [f"{each.host}:{each.port}" for each in sentinels]
+        self.callers: list[Caller] = []
+        for number, machine in enumerate(machines):  # each asks the Sentinel beside it first
+            options: dict[str, Any] = {"sentinel": ",".join(at[number:] + at[:number])}
+            options |= {"service": "m", "timeout": 1.0, "durability": durability}
+            counter = Counter("ids", backend="Redis", **options)
+            self.callers.append(Caller(counter, machine.inside()))
+
+    def has_another_master(self) -> bool:
+        return "master" in map(role, self.servers[1:])
+
+    def has_one_master(self) -> bool:
+        return sorted(map(role, self.servers)) == ["master", "slave", "slave"]
+
+    def final(self) -> int:
+        """Return the number in the one master."""
+        (master,) = (server for server in self.servers if role(server) == "master")
+        return int(master.ask("GET", "napixd:counter:{ids}"))
+
+
+@pytest.mark.lab
+def test_a_partition_duplicates_and_loses_no_number_that_replicas_confirmed(
+    start: Start, machines: list[Machine], record: Record
+) -> None:
+    """The same cut for a fleet that asks for ``replicated``, and for one that does not."""
+    names = ("replicated", None)
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.map(lambda name: Fleet(start, machines, name), names)
+    fleets = dict(zip(names, made, strict=True))
+    callers = [caller for fleet in fleets.values() for caller in fleet.callers]
+    with counting(callers):
+        for caller in callers:
+            caller.goes_on()
+        machines[0].cut()
+        since = time.monotonic()
+        before = {name: len(fleet.callers[0].acked) for name, fleet in fleets.items()}
+        until(lambda: all(fleet.has_another_master() for fleet in fleets.values()), 30)
+        for fleet in fleets.values():
+            fleet.callers[1].goes_on()
+        until(lambda: time.monotonic() - since >= CUT)
+        alone = {name: len(fleet.callers[0].acked) - before[name] for name, fleet in fleets.items()}
+        machines[0].heal()
+        until(lambda: all(fleet.has_one_master() for fleet in fleets.values()), 30)
+        for caller in callers:
+            caller.goes_on()
+    duplicated: dict[str | None, int] = {}
+    for name, fleet in fleets.items():
+        acked = [number for caller in fleet.callers for number in caller.acked]
+        raised = sum((caller.raised for caller in fleet.callers), collections.Counter())
+        duplicated[name] = len(acked) - len(set(acked))
+        lost = max(len(acked) - fleet.final(), 0)
+        record(
+            f"partition, durability {name}",
+            f"{len(acked)} acknowledged, {alone[name]} of them by the master alone, "
+            f"{duplicated[name]} duplicated, {lost} lost; {dict(raised)}",
+        )
+        if name == "replicated":
+            assert (duplicated[name], lost) == (0, 0)
+            assert max(acked) <= fleet.final()
+    assert duplicated[None]  # so the master was cut off, and what is promised is not for nothing
+
+
+# --- the least rights, and gevent ---------------------------------------------------------------
 
 ACL = {
     "Redis": "+get +set +unlink +eval +evalsha",

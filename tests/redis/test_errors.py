@@ -4,12 +4,12 @@ All servers here have a password, and every error is searched for it and for a s
 its text, its causes, its traceback with all local variables, and in what was logged.
 """
 
-import logging
 import signal
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,21 +30,14 @@ from napixd_store import (
     WrongType,
 )
 from napixd_store.connections import close_all
+from tests.harness.netns import Machine
+from tests.redis.canaries import PASSWORD, VALUE, fails
 from tests.redis.servers import Running, free_ports, until
 
-PASSWORD = "canary-password-3141"
-VALUE = "canary-value-2718"
+pytestmark = pytest.mark.usefixtures("nothing_secret_is_logged")
 KINDS = {"Redis": "blob", "RedisHash": "hash", "RedisKey": "index"}
 STORES = list(KINDS)
 Start = Callable[..., Running]
-
-
-@pytest.fixture(autouse=True)
-def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    caplog.set_level(logging.DEBUG)
-    yield
-    assert PASSWORD not in caplog.text
-    assert VALUE not in caplog.text
 
 
 @pytest.fixture
@@ -65,21 +58,6 @@ def counted(server: Running, **more: Any) -> Any:
     """Open the counter ``boxes``."""
     given = {"host": "127.0.0.1", "port": server.port, "password": PASSWORD, "timeout": 0.5}
     return Counter("boxes", backend="Redis", **{**given, **more})
-
-
-def fails(kind: type[StoreError], call: Callable[[], object], *words: str) -> None:
-    """Let *call* fail with exactly *kind*, saying *words*, in one line, with no secret."""
-    with pytest.raises(StoreError) as caught:
-        call()
-    exc, text = caught.value, str(caught.value)
-    assert type(exc) is kind, text
-    assert "\n" not in text
-    for word in ("Redis", "'boxes'", *words):
-        assert word in text, text
-    shown = "".join(traceback.TracebackException.from_exception(exc, capture_locals=True).format())
-    frames = [frame for frame in shown.split("  File ") if "test_errors.py" not in frame]
-    assert PASSWORD not in "".join(frames)
-    assert VALUE not in text
 
 
 def put(store: Any) -> Callable[[], None]:
@@ -164,7 +142,7 @@ def reaching(server: Running) -> dict[str, Any]:
 def test_a_loading_server_is_waited_for_within_the_budget(start: Start) -> None:
     guarded = start("--requirepass", PASSWORD, "--key-load-delay", "40")
     guarded.ask("CONFIG", "SET", "key-load-delay", "0")
-    guarded.ask("DEBUG", "POPULATE", "40000")
+    guarded.ask("DEBUG", "POPULATE", "20000")
     guarded.ask("SAVE")
     guarded.stop()
     guarded.settings += ("--loading-process-events-interval-bytes", "1024")
@@ -180,6 +158,98 @@ def test_a_loading_server_is_waited_for_within_the_budget(start: Start) -> None:
             break
     fails(Unavailable, put(store), "loading", "nothing was changed")
     opened(guarded, timeout=20)["k"] = 1
+
+
+# --- a cable is pulled ---------------------------------------------------------------------------
+
+
+def timed(*failure: Any) -> float:
+    """Return how long a call takes that `fails`."""
+    started = time.monotonic()
+    fails(*failure)
+    return time.monotonic() - started
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("increment", OutcomeUnknown),
+        ("update", OutcomeUnknown),
+        ("value", Unavailable),
+        ("pop", Unavailable),  # whose first command is a read
+    ],
+)
+def test_a_cable_pulled_while_a_call_waits_ends_it_within_its_budget(
+    start: Start, machines: list[Machine], kind: str, error: type[StoreError]
+) -> None:
+    there, here, _ = machines
+    server = start("--requirepass", PASSWORD, machine=there)
+    connect, reply = 0.3, 0.5
+    given: dict[str, Any] = {"host": server.host, "connect_timeout": connect, "timeout": reply}
+    store, counter = opened(server, **given), counted(server, **given)
+    call: Callable[[], object] = {
+        "increment": counter.increment,
+        "update": lambda: store.update(a=VALUE, b=2),
+        "value": lambda: counter.value,
+        "pop": lambda: store.pop("k"),
+    }[kind]
+    place = f"{server.host}:{server.port}"
+    with here.inside(), ThreadPoolExecutor(1) as pool:
+        store["k"] = counter.increment()
+        server.signal(signal.SIGSTOP)
+        waiting = pool.submit(timed, error, call, place, "no reply")
+        until(lambda: _holds_a_request(there))
+        there.cut()
+        server.signal(signal.SIGCONT)  # it does what it was asked, and its reply arrives nowhere
+        assert waiting.result() <= reply + 0.2
+        assert timed(Unavailable, call, place, "nothing was changed") <= connect + 0.2
+        there.heal()
+        until(lambda: _works(counter))
+        assert counter.increment() == (3 if kind == "increment" else 2)
+        assert ("a" in store) == (kind == "update")
+
+
+@pytest.mark.lab
+def test_a_write_into_a_dead_cable_is_not_delivered_later(
+    start: Start, machines: list[Machine]
+) -> None:
+    """Else it would come as a surprise to who has read back, and decided to write again."""
+    there, here, _ = machines
+    server = start("--requirepass", PASSWORD, machine=there)
+    counter = counted(server, host=server.host)
+    with here.inside():
+        assert counter.increment() == 1
+        there.cut()
+        assert timed(OutcomeUnknown, counter.increment, "read it back") <= 0.5 + 0.2
+        assert not any(sending for _, sending, _ in _connections(here))
+        there.heal()
+        until(lambda: _works(counter))
+        assert counter.increment() == 2
+
+
+def _works(counter: Any) -> bool:
+    try:
+        return bool(counter.value)
+    except Unavailable:
+        return False
+
+
+def _holds_a_request(machine: Machine) -> bool:
+    established = "01"  # in other states the column means something else
+    return any(unread for state, _, unread in _connections(machine) if state == established)
+
+
+def _connections(machine: Machine) -> list[tuple[str, int, int]]:
+    """Return the state of each TCP connection, and what it has yet to send and to be read."""
+    with machine.inside():
+        lines = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
+    connections = []
+    for line in lines:
+        _, _, _, state, queues, *_ = line.split()
+        sending, unread = (int(each, 16) for each in queues.split(":"))
+        connections.append((state, sending, unread))
+    return connections
 
 
 # --- what the server refuses -------------------------------------------------------------------
@@ -363,6 +433,14 @@ def test_a_server_that_evicts_draws_one_warning(guarded: Running) -> None:
         opened(guarded, strict=True)["k"] = 1
 
 
+def test_a_server_that_will_not_tell_its_settings_is_used_all_the_same(guarded: Running) -> None:
+    guarded.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    guarded.ask("ACL", "SETUSER", "low", "on", f">{PASSWORD}", "~*", "+@all", "-info")
+    store = opened(guarded, username="low", strict=True)
+    store["k"] = 1
+    assert store["k"] == 1
+
+
 @pytest.mark.parametrize(
     ("durability", "settings", "missing"),
     [
@@ -377,6 +455,11 @@ def test_a_server_that_evicts_draws_one_warning(guarded: Running) -> None:
             "no-appendfsync-on-rewrite",
         ),
         ("replicated", {}, "min-replicas-to-write"),
+        (
+            "replicated",
+            {"min-replicas-to-write": "1", "min-replicas-max-lag": "0"},
+            "min-replicas-max-lag",
+        ),
         ("memory", {}, None),
     ],
 )
@@ -417,6 +500,11 @@ def test_replicas_confirm_each_write(start: Start) -> None:
     replica.signal(signal.SIGSTOP)
     fails(NotReplicated, counter.increment, "0 of 1", "applied on the master")
     fails(NotReplicated, put(store), "0 of 1")
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(fails, NotReplicated, counter.increment, "did not say", "on the master")
+        until(lambda: "wait" in [each["cmd"] for each in master.ask("CLIENT LIST")])
+        master.ask("CLIENT", "KILL", "TYPE", "normal")
+        call.result()
     replica.signal(signal.SIGCONT)
     master.ask("CONFIG", "SET", "min-replicas-to-write", "0")
     close_all()

@@ -12,7 +12,7 @@ from napixd_store import ConfigError, Counter, NotReplicated, OutcomeUnknown, St
 from napixd_store.backends.redis.names import physical
 from napixd_store.connections import close_all
 from napixd_store.testing import CounterContract, StoreContract
-from tests.redis.fleets import start_sentinels
+from tests.redis.fleets import role, start_sentinels
 from tests.redis.servers import Record, Running, until
 
 Start = Callable[..., Running]
@@ -151,8 +151,8 @@ def test_a_demoted_master_is_left(start: Start) -> None:
     store["k"] = 1
     until(lambda: servers[1].ask("HGET", "napixd:hash:{c}", "k") == b"1")
     sentinels[0].ask("SENTINEL", "FAILOVER", "m")
-    until(lambda: "master" in map(_role, servers[1:]), 20)
-    (new,) = (each for each in servers[1:] if _role(each) == "master")
+    until(lambda: "master" in map(role, servers[1:]), 20)
+    (new,) = (each for each in servers[1:] if role(each) == "master")
     until(lambda: sentinels[0].info("sentinel")["master0"]["address"].endswith(f":{new.port}"), 20)
     servers[0].ask("REPLICAOF", "127.0.0.1", new.port)  # as Sentinel does, but leaving clients be
     store["k"] = 2
@@ -160,16 +160,9 @@ def test_a_demoted_master_is_left(start: Start) -> None:
     close_all()
 
 
-def _role(server: Running) -> str:
-    try:
-        return str(server.info("replication")["role"])
-    except redis.ConnectionError:  # Sentinel ends all connections to whom it gives a new role
-        return "changing"
-
-
 def test_an_unknown_service_is_unavailable(start: Start) -> None:
     server = start()
-    sentinel = start(sentinel_of=server.port)
+    sentinel = start(sentinel_of=server)
     at = {"sentinel": f"127.0.0.1:{sentinel.port}", "timeout": 0.3}
     with pytest.raises(Unavailable, match="No master found"):
         Counter("c", backend="Redis", service="other", **at).increment()

@@ -13,9 +13,8 @@ from napixd_store import ConfigError, Counter, NoSuchStoreBackend, Store
 from napixd_store.backends.redis import RedisCounter, RedisHashStore, RedisKeyStore, RedisStore
 from napixd_store.options import Secret
 from napixd_store.resolve import resolve_counter, resolve_store
+from tests.redis.canaries import PASSWORD
 from tests.redis.servers import Running
-
-PASSWORD = "canary-password-3141"
 
 
 @pytest.mark.parametrize(

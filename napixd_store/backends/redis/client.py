@@ -81,7 +81,7 @@ def open_server(
         strict: refuse a server that evicts, instead of warning.
 
     Raises:
-        ConfigError: options contradict each other, or a value is out of range.
+        ConfigError: options contradict each other, a value is out of range, or a file is missing.
     """
     given = dict(locals())
     if url is not None:
@@ -93,7 +93,7 @@ def open_server(
     settings |= {"credential_provider": login if password or username else None, "db": db or 0}
     if ssl:
         files = {"ca_certs": ssl_ca_certs, "certfile": ssl_certfile, "keyfile": ssl_keyfile}
-        settings |= {f"ssl_{name}": file and str(file) for name, file in files.items()}
+        settings |= {f"ssl_{name}": _file(f"ssl_{name}", file) for name, file in files.items()}
         settings |= {"ssl_check_hostname": ssl_check_hostname, "ssl_cert_reqs": "required"}
     kind: type = SSLConnection if ssl else TCPConnection
     at = (host or "localhost", port or PORT)
@@ -179,6 +179,16 @@ def _check(given: dict[str, Any]) -> None:
         own = [name for name in ("db", "username", "password", "ssl") if given[name]]
         if own:
             raise _wrong(f"the option {own[0]!r} is the client's own: give one of them")
+
+
+def _file(option: str, path: Path | str | None) -> str | None:
+    """Return where *path* leads to: the driver's own error would not say which one is missing."""
+    if not path:
+        return None
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise _wrong(f"the option {option!r}: there is no file {file}")
+    return str(file)
 
 
 def _wrong(what: str) -> ConfigError:

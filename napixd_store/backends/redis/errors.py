@@ -100,6 +100,8 @@ _PHRASES = {
     "AUTH <password> called": "NOAUTH",
     "invalid password": "NOAUTH",
     "CERTIFICATE_VERIFY_FAILED": "CERTIFICATE",
+    "[X509": "PEM",
+    "PEM lib": "PEM",
     "cluster support disabled": "NOCLUSTER",
 }
 
@@ -170,6 +172,7 @@ _REPLIES: dict[str, tuple[type[StoreError], str, str]] = {
     "NODB": (ConfigError, "the server has no such database ({said})", "check db"),
     "UNKNOWN": (ConfigError, "the server does not know the command ({said})", "use a newer one"),
     "CERTIFICATE": (ConfigError, "the server's certificate is refused ({said})", "check ssl_*"),
+    "PEM": (ConfigError, "a file of ssl_* cannot be used ({said})", "check certificate and key"),
     "LOADING": (Unavailable, "the server is still loading its data", "try again"),
     "MASTERDOWN": (Unavailable, "a replica without its master ({said})", "try again"),
     "CLUSTERDOWN": (Unavailable, "the cluster is down ({said})", "try again when it is up"),

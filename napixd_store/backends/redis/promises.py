@@ -80,5 +80,8 @@ def _needed(durability: str, replicas: int) -> dict[str, tuple[str, Wanted]]:
     if durability == "replicated":
         # Without it a master cut off from its replicas goes on handing out numbers.
         enough = f"{replicas} or more"
-        return {"min-replicas-to-write": (enough, lambda said: int(said) >= replicas)}
+        return {
+            "min-replicas-to-write": (enough, lambda said: int(said) >= replicas),
+            "min-replicas-max-lag": ("1 or more", lambda said: int(said) > 0),  # 0 switches it off
+        }
     return {}

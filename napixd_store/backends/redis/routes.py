@@ -16,6 +16,8 @@ from napixd_store.backends.redis.links import Link, Wire
 Address = tuple[str, int]
 Ask = Callable[[Link, tuple[Any, ...]], Any]
 """Exchange one command on a link, for the route's own questions."""
+Inquire = Callable[[], Ask]
+"""Begin to ask: the time for all of the questions runs from here."""
 
 
 class Route(Protocol):
@@ -27,14 +29,14 @@ class Route(Protocol):
     remembers: bool
     """Whether a server that cannot be reached may be an outdated memory of where to go."""
 
-    def link(self, name: str, ask: Ask) -> Link:
+    def link(self, name: str, inquire: Inquire) -> Link:
         """Return the link to the server that holds *name*."""
 
     def links(self) -> list[Link]:
         """Return every link there is."""
 
-    def lost(self) -> None:
-        """Take note that a server could not be reached, or has become a replica."""
+    def lost(self, name: str) -> None:
+        """Take note that the server of *name* could not be reached, or has become a replica."""
 
     def redirected(self, name: str, failed: Failure) -> Link | None:
         """Return where a MOVED or ASK points to; None where none can be expected."""
@@ -49,7 +51,7 @@ class OneServer:
         self.moves = moves
         self._link = Link(make)
 
-    def link(self, name: str, ask: Ask) -> Link:
+    def link(self, name: str, inquire: Inquire) -> Link:
         """Return the one link."""
         return self._link
 
@@ -57,7 +59,7 @@ class OneServer:
         """Return the one link."""
         return [self._link]
 
-    def lost(self) -> None:
+    def lost(self, name: str) -> None:
         """Begin anew: what is idle leads to a server that is gone, or is master no more."""
         self._link.close()
         if self.moves:
@@ -78,25 +80,27 @@ class Cluster:
         self._seeds = nodes
         self._links: dict[Address, Link] = {}
         self._owners: dict[int, Address] = {}
+        self._told: tuple[Address, ...] = ()  # who told us last, if anybody
 
-    def link(self, name: str, ask: Ask) -> Link:
+    def link(self, name: str, inquire: Inquire) -> Link:
         """Return the link to the master of the slot of *name*."""
         slot = key_slot(name.encode())
-        if slot not in self._owners:
-            self._learn(ask)
-        if slot not in self._owners:
+        owner = self._owners.get(slot)
+        if owner is None:  # or another thread has just lost it
+            owner = self._learn(inquire()).get(slot)
+        if owner is None:
             raise DriverConnectionError(f"no node of the cluster serves slot {slot}")
-        return self._to(self._owners[slot])
+        return self._to(owner)
 
     def links(self) -> list[Link]:
         """Return the links to all nodes that were talked to."""
         return list(self._links.values())
 
-    def lost(self) -> None:
-        """Forget which node has what, and ask again when it matters."""
-        self._owners = {}
-        for link in self.links():
-            link.close()
+    def lost(self, name: str) -> None:
+        """Forget who has *name*, and ask again when it matters; the others go on as they are."""
+        owner = self._owners.pop(key_slot(name.encode()), None)
+        if owner is not None:
+            self._to(owner).close()
 
     def redirected(self, name: str, failed: Failure) -> Link | None:
         """Return the link to the node that the server pointed to."""
@@ -114,10 +118,11 @@ class Cluster:
             found = self._links.setdefault(address, Link(lambda: self._make(*address)))
         return found
 
-    def _learn(self, ask: Ask) -> None:
-        # Whichever node answers first; those that were named come last, for they may be gone.
+    def _learn(self, ask: Ask) -> dict[int, Address]:
+        # First who answered last time: a node that hangs costs the next call nothing. Those that
+        # were named come last, for they may be gone.
         unanswered: Exception | None = None
-        for address in dict.fromkeys((*self._links, *self._seeds)):
+        for address in dict.fromkeys((*self._told, *self._links, *self._seeds)):
             try:
                 table = ask(self._to(address), ("CLUSTER", "SLOTS"))
             except RAISED as exc:
@@ -127,6 +132,6 @@ class Cluster:
             for first, last, master, *_replicas in table:
                 host = master[0].decode() if master[0] else address[0]
                 owners.update(dict.fromkeys(range(first, last + 1), (host, master[1])))
-            self._owners = owners
-            return
+            self._owners, self._told = owners, (address,)
+            return owners
         raise unanswered or DriverConnectionError("no node of the cluster is known")

@@ -5,6 +5,8 @@ what the server cannot have applied (a connection that was refused, a command th
 whole, a redirection), and a read, once.
 """
 
+import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -24,7 +26,7 @@ from napixd_store.backends.redis.links import Link, Wire
 from napixd_store.backends.redis.lua import Script
 from napixd_store.backends.redis.names import Kind, registry
 from napixd_store.backends.redis.promises import check_durability, warn_of_eviction
-from napixd_store.backends.redis.routes import Route
+from napixd_store.backends.redis.routes import Ask, Route
 from napixd_store.connections import Connection
 from napixd_store.errors import NotReplicated, StoreError
 
@@ -36,6 +38,7 @@ Command = tuple[Any, ...]
 _PAUSE = 0.05  # seconds between two looks at a server that is loading
 _MARGIN = 0.2
 _REDIRECTIONS = 5
+_AT_ONCE = struct.pack("ii", 1, 0)  # a linger of no seconds
 
 
 class Server(Connection):
@@ -141,7 +144,7 @@ class Server(Connection):
             else:
                 lost = failed.stage is not Stage.REPLIED or failed.code == "READONLY"
                 if lost:
-                    self._route.lost()
+                    self._route.lost(name)
                     self._registered.clear()  # who comes back may have lost its data
                 if not lost or repeated or not in_time or not self._repeatable(failed, writing):
                     self._fail(where, name, command, failed, writing)
@@ -180,13 +183,14 @@ class Server(Connection):
     ) -> tuple[Any, Failure | None]:
         stage = Stage.CONNECTING
         wire: Wire = None
+        end = deadline + self._connect_timeout
         try:
-            link = link or self._route.link(name, self._ask)
+            link = link or self._route.link(name, self._inquire)
             wire, fresh = link.take()
             if fresh:
-                self._connect(link, wire)
-            left = deadline - time.monotonic()
-            wire._sock.settimeout(self.timeout if fresh else max(left, _PAUSE))
+                self._connect(link, wire, end)
+            left = (end if fresh else deadline) - time.monotonic()
+            wire._sock.settimeout(max(min(left, self.timeout), _PAUSE))
             stage = Stage.SENDING
             if asking:
                 _exchange(wire, "ASKING")
@@ -215,8 +219,12 @@ class Server(Connection):
         link.give_back(wire)
         return reply, None
 
-    def _connect(self, link: Link, wire: Wire) -> None:
+    def _connect(self, link: Link, wire: Wire, end: float) -> None:
+        _hurry(wire, min(self._connect_timeout, end - time.monotonic()))
         wire.connect()
+        # Else the system goes on sending after we gave up: when the network is back, maybe
+        # minutes later, a write would come that the caller has meanwhile made anew.
+        wire._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         if not link.checked:
             link.checked = True
             warn_of_eviction(lambda *c: _exchange(wire, *c), self.place, strict=self._strict)
@@ -241,13 +249,27 @@ class Server(Connection):
                 f"replicas confirmed it in time; a failover may lose it: read it back"
             )
 
-    def _ask(self, link: Link, command: Command) -> Any:
-        wire, _fresh = link.take()
-        try:
-            wire.connect()
-            return _exchange(wire, *command)
-        finally:
-            link.discard(wire)
+    def _inquire(self) -> Ask:
+        """Return what asks servers the way: all together in the time of one connection."""
+        end = time.monotonic() + self._connect_timeout
+
+        def ask(link: Link, command: Command) -> Any:
+            wire, _fresh = link.take()
+            try:
+                _hurry(wire, (end - time.monotonic()) / 2)  # the rest is for those who come after
+                wire.connect()
+                return _exchange(wire, *command)
+            finally:
+                link.discard(wire)
+
+        return ask
+
+
+def _hurry(wire: Wire, seconds: float) -> None:
+    seconds = max(seconds, _PAUSE)
+    wire.socket_connect_timeout = wire.socket_timeout = seconds
+    if wire._sock is not None:
+        wire._sock.settimeout(seconds)
 
 
 def _exchange(wire: Wire, *command: Any) -> Any:
