@@ -34,8 +34,9 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
     by_ca = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE")
-    issue("ca")
-    issue("another-ca")
+    certifies = ("-addext", "keyUsage=critical,keyCertSign")  # Python 3.13 asks for it
+    issue("ca", *certifies)
+    issue("another-ca", *certifies)
     issue("server", *by_ca, "-addext", "subjectAltName=DNS:localhost")
     issue("client", *by_ca)
     return folder
