@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from napixd_store.backends.redis.lua import HASH_WRITE, packed
 from napixd_store.backends.redis.names import decoded
-from napixd_store.backends.redis.store import FIRST_BATCH, ServerStore, next_size
+from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import PRESENT, Changes, Expected
 from napixd_store.errors import WrongType
 
@@ -62,18 +62,11 @@ class RedisHashStore(ServerStore[V]):
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
         server, name = self._connection, self._name
-        seen: set[str] = set()  # the server may tell a field twice while the hash grows
-        cursor, size = b"0", FIRST_BATCH
-        while True:
-            cursor, flat = server.read(self._where, name, "HSCAN", name, cursor, "COUNT", size)
-            batch = self._paired(flat)
-            if not seen.isdisjoint(batch):
-                batch = {text: batch[text] for text in batch.keys() - seen}
-            seen.update(batch)
-            yield from batch.items()
-            if cursor == b"0":
-                return
-            size = next_size(size, batch)
+        return self._streamed(
+            lambda cursor, size: server.read(
+                self._where, name, "HSCAN", name, cursor, "COUNT", size
+            )
+        )
 
     def _count(self) -> int:
         return int(self._connection.read(self._where, self._name, "HLEN", self._name))

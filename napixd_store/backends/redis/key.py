@@ -13,7 +13,7 @@ from napixd_store.backends.redis.lua import (
     packed,
 )
 from napixd_store.backends.redis.names import decoded, physical
-from napixd_store.backends.redis.store import FIRST_BATCH, ServerStore, next_size
+from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected
 from napixd_store.errors import WrongType
 
@@ -60,18 +60,7 @@ class RedisKeyStore(ServerStore[V]):
             raise self._conflict([decoded(raw, self._where()) for raw in refused])
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        seen: set[str] = set()  # the server may tell a key twice while the index grows
-        cursor, size = b"0", FIRST_BATCH
-        while True:
-            cursor, flat = self._run(KEY_SCAN, cursor, size, writing=False)
-            batch = self._paired(flat)
-            if not seen.isdisjoint(batch):
-                batch = {text: batch[text] for text in batch.keys() - seen}
-            seen.update(batch)
-            yield from batch.items()
-            if cursor == b"0":
-                return
-            size = next_size(size, batch)
+        return self._streamed(lambda cursor, size: self._run(KEY_SCAN, cursor, size, writing=False))
 
     def _count(self) -> int:
         return int(self._connection.read(self._where, self._name, "SCARD", self._name))

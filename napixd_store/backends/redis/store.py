@@ -1,6 +1,6 @@
 """What the three kinds of Redis stores share: the server, the physical name, the listing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from napixd_store.backends.redis.client import open_server
@@ -13,6 +13,10 @@ from napixd_store.options import bind
 from napixd_store.serializers import JSONSerializer
 
 V = TypeVar("V")
+
+_FIRST_BATCH = 16
+_LARGEST_BATCH = 1000
+_ENOUGH = 2**18
 
 
 class ServerStore(StoreBackend[V]):
@@ -53,6 +57,21 @@ class ServerStore(StoreBackend[V]):
     def _register(self) -> None:
         self._connection.register(self._where, self.kind, self.collection)
 
+    def _streamed(self, fetch: Callable[[bytes, int], Any]) -> Iterator[tuple[str, bytes]]:
+        """Yield the records that *fetch* gets, from a cursor on, about so many at a time."""
+        seen: set[str] = set()  # the server may tell a key twice while the collection grows
+        cursor, size = b"0", _FIRST_BATCH
+        while True:
+            cursor, flat = fetch(cursor, size)
+            batch = self._paired(flat)
+            if not seen.isdisjoint(batch):
+                batch = {text: batch[text] for text in batch.keys() - seen}
+            seen.update(batch)
+            yield from batch.items()
+            if cursor == b"0":
+                return
+            size = _next_size(size, batch)
+
     def _paired(self, flat: list[bytes]) -> dict[str, bytes]:
         """Return the records in a *flat* reply, in which each key stands before its record."""
         pairs = iter(flat)
@@ -62,14 +81,9 @@ class ServerStore(StoreBackend[V]):
             return {decoded(raw, self._where()): b"" for raw in flat[::2]}  # raises
 
 
-FIRST_BATCH = 16
-LARGEST_BATCH = 1000
-_ENOUGH = 2**18
-
-
-def next_size(size: int, batch: Mapping[str, bytes]) -> int:
+def _next_size(size: int, batch: Mapping[str, bytes]) -> int:
     """Return how many records to ask for after *batch*: as many as fit into constant memory."""
     volume = sum(map(len, batch.values()))
     if volume < _ENOUGH:
-        return min(size * 4, LARGEST_BATCH)
+        return min(size * 4, _LARGEST_BATCH)
     return max(size // 2, 1)
