@@ -66,55 +66,52 @@ class DirectoryStore(StoreBackend[V]):
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
         if keys is None:
             return dict(self._scan())
-        folder = self._settled()
-        if folder is None:
-            return {}
-        return self._read_all(folder, keys)
+        return self._read_all(keys) if self._settled() else {}
 
     def _get(self, text: str) -> bytes | None:
         # One key is as it was or as it will be, whether a batch that a crash interrupted is
         # finished or not. So it is enough to look now and then, lest it stays half done for ever.
         now = time.monotonic()
         if now > self._look_again:
-            if self._settled() is None:
+            if not self._settled():
                 return None
             self._look_again = now + _LOOK_AGAIN
-        return self._read(self._folder, text)
+        return self._read(text)
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        folder = self._folder
         with self._connection.writing():
             present = self._present()
             if present:
-                self._finish(folder)
-                self._connection.clear(folder)
+                self._finish()
+                self._connection.clear(self._folder)
             if expected:
-                refused = unmet(expected, self._read_all(folder, expected))
+                refused = unmet(expected, self._read_all(expected))
                 if refused:
                     raise self._conflict(refused)
             if not present:
                 if all(record is None for record in changes.values()):
                     return  # nothing is there to be deleted
-                self._connection.make(folder)
+                self._connection.make(self._folder)
             if len(changes) == 1:
                 ((text, record),) = changes.items()
-                self._apply(self._file(folder, text), text, record)
+                self._apply(text, record)
             else:
-                self._apply_all(folder, changes)
+                self._apply_all(changes)
 
-    def _apply(self, path: str, text: str, record: bytes | None) -> None:
+    def _apply(self, text: str, record: bytes | None) -> None:
+        path = self._file(text)
         if record is None:
             disk.remove(path)
         else:
             disk.replace(path, document.write(self._what(text), "record", record))
 
-    def _apply_all(self, folder: str, changes: Changes) -> None:
+    def _apply_all(self, changes: Changes) -> None:
         """Stage every new file, then let the journal decide that all of them are to be."""
         renames: dict[str, str] = {}
         removals = []
         try:
             for text, record in changes.items():
-                path = self._file(folder, text)
+                path = self._file(text)
                 disk.refuse_foreign(path)
                 if record is None:
                     removals.append(os.path.basename(path))
@@ -128,22 +125,20 @@ class DirectoryStore(StoreBackend[V]):
             raise  # the journal may stand, so what it names must
         except StoreError:  # not an interrupt: by then the journal may stand
             for name in renames:
-                disk.discard(os.path.join(folder, name))
+                disk.discard(os.path.join(self._folder, name))
             raise
-        self._carry_out(journal, folder)
+        self._carry_out(journal)
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        folder = self._settled()
-        for name in self._names(folder) if folder else ():
-            path = os.path.join(folder or "", name)
+        for name in self._names(self._folder) if self._settled() else ():
+            path = os.path.join(self._folder, name)
             data = disk.read(path)
             if data is not None:  # deleted since the folder was listed
                 text = self._text_of(name, data, path)
                 yield text, document.read(data, self._what(text), "record", path)
 
     def _count(self) -> int:
-        folder = self._settled()
-        return sum(1 for _ in self._names(folder)) if folder else 0
+        return sum(1 for _ in self._names(self._folder)) if self._settled() else 0
 
     def _drop(self) -> None:
         if self._is_there():
@@ -167,15 +162,13 @@ class DirectoryStore(StoreBackend[V]):
                 names.append(collection_of(os.path.join(folder, first), name))
         return sorted(name for name in names if name is not None)
 
-    def _settled(self) -> str | None:
-        """Return the folder, no write half done in it; None if there is none."""
-        folder = self._folder
-        if not self._present():
-            return None
-        if os.path.lexists(self._journal):
+    def _settled(self) -> bool:
+        """Return whether the collection has a folder, and leave no write half done in it."""
+        present = self._present()
+        if present and os.path.lexists(self._journal):
             with self._connection.writing():
-                self._finish(folder)
-        return folder
+                self._finish()
+        return present
 
     def _present(self) -> bool:
         """Return whether the collection has a folder; without one, nothing else may hold it."""
@@ -197,7 +190,7 @@ class DirectoryStore(StoreBackend[V]):
             )
         return True
 
-    def _finish(self, folder: str) -> None:
+    def _finish(self) -> None:
         """Carry out the journal, if there is one."""
         path = self._journal
         data = disk.read(path)
@@ -210,11 +203,11 @@ class DirectoryStore(StoreBackend[V]):
         names = [*journal.rename, *journal.rename.values(), *journal.delete]
         if any("/" in name for name in names):
             raise CorruptData(f"{path}: it names another folder; it was left as it is")
-        self._carry_out(journal, folder)
+        self._carry_out(journal)
 
-    @staticmethod
-    def _carry_out(journal: _Journal, folder: str) -> None:
+    def _carry_out(self, journal: _Journal) -> None:
         """Make the changes of *journal*, then remove it; to begin again does no harm."""
+        folder = self._folder
         try:
             for aside, name in journal.rename.items():
                 with suppress(FileNotFoundError):  # renamed already, before the crash
@@ -223,7 +216,7 @@ class DirectoryStore(StoreBackend[V]):
                 with suppress(FileNotFoundError):
                     os.unlink(os.path.join(folder, name))
             disk.sync(folder)
-            os.unlink(os.path.join(folder, _JOURNAL))
+            os.unlink(self._journal)
             disk.sync(folder)
         except OSError as exc:
             raise OutcomeUnknown(
@@ -231,13 +224,13 @@ class DirectoryStore(StoreBackend[V]):
                 f"it will be, by whoever reads or writes this collection next"
             ) from exc
 
-    def _read(self, folder: str, text: str) -> bytes | None:
-        path = self._file(folder, text)
+    def _read(self, text: str) -> bytes | None:
+        path = self._file(text)
         data = disk.read(path)
         return None if data is None else document.read(data, self._what(text), "record", path)
 
-    def _read_all(self, folder: str, keys: Collection[str]) -> dict[str, bytes]:
-        found = {text: self._read(folder, text) for text in keys}
+    def _read_all(self, keys: Collection[str]) -> dict[str, bytes]:
+        found = {text: self._read(text) for text in keys}
         return {text: record for text, record in found.items() if record is not None}
 
     @staticmethod
@@ -279,6 +272,5 @@ class DirectoryStore(StoreBackend[V]):
     def _journal(self) -> str:
         return f"{self._folder}/{_JOURNAL}"
 
-    @staticmethod
-    def _file(folder: str, text: str) -> str:
-        return f"{folder}/{filenames.encode(text)}{_KEY_SUFFIX}"
+    def _file(self, text: str) -> str:
+        return f"{self._folder}/{filenames.encode(text)}{_KEY_SUFFIX}"
