@@ -10,12 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.processes import fork
-
-pytest.importorskip("cachelib")
-pytest.importorskip("pickledb")
-
 from benchmarks import files
+from tests.processes import fork
 
 OLD, NEW = {"text": "old"}, {"text": "new" * 1000}
 

@@ -320,8 +320,6 @@ def test_the_benchmarks_can_be_repeated(
     medium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Two rounds of them, which write a page as the one in docs/ was written."""
-    for package in ("rich", "cachelib", "pickledb"):
-        pytest.importorskip(package)
     from benchmarks import __main__ as program
     from benchmarks import beside, files, sqlite
 
