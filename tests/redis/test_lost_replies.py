@@ -10,7 +10,7 @@ import redis
 
 from napixd_store import Counter, OutcomeUnknown, Store, Unavailable
 from tests.redis.proxy import Proxy, before
-from tests.redis.servers import Record, Running
+from tests.redis.servers import Record, Running, until
 
 FAULTS = 500
 CONNECT, REPLY = 0.1, 0.06
@@ -115,7 +115,7 @@ def test_a_lost_reply_is_never_a_silent_double(
         for number in range(10**6):
             kind = KINDS[number % len(KINDS)]
             call = _call(kind, number, store, counter, truth, true)
-            assert counter.value == true.value  # a connection is there, and idle
+            until(lambda: _agree(counter, true))  # from now on a connection is there, and idle
             faults.inject(call, (OutcomeUnknown, Unavailable))
             if faults.hit >= FAULTS // 3 + 1:
                 break
@@ -146,6 +146,13 @@ def test_the_same_faults_make_a_plain_client_lie(
         true.close()
         assert faults.doubles > 0
         assert faults.contradicted > 0
+
+
+def _agree(counter: Any, true: Any) -> bool:
+    try:
+        return bool(counter.value == true.value)
+    except Unavailable:  # no fault of ours: a busy machine takes longer than the test's budget
+        return False
 
 
 def _plain_call(plain: Any, true: Any, name: str, number: int) -> Call:
