@@ -18,6 +18,11 @@ hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("project")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest module, lest one process works on it alone at the end."""
+    items.sort(key=lambda item: item.path.stem != "test_state_machine")
+
+
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("NAPIXD_HOME", str(tmp_path / "home"))
