@@ -66,7 +66,9 @@ def test_it_ends_cleanly_when_asked(tmp_path: Path, signum: signal.Signals):
     with Service(tmp_path) as service:
         assert service.request("POST", "/tickets", {"title": "No coffee"})[0] == 201
         assert service.end(signum) == 0
-    assert (tmp_path / "service.log").read_text() == ""
+    # Waitress warns of a queue where a request comes before its threads have begun.
+    log = (tmp_path / "service.log").read_text().splitlines()
+    assert [line for line in log if "Task queue depth" not in line] == []
     # SQLite removes these when the last handle is closed in order.
     assert {path.name for path in (tmp_path / "var").iterdir()} == {"desk.sqlite"}
 
