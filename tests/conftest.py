@@ -13,6 +13,7 @@ from napixd_store import configure
 from napixd_store.backends.memory import Memory, open_memory
 from napixd_store.connections import close_all, connect
 from tests.media import BACKENDS, POLICIES, Medium
+from tests.redis.servers import empty_shared
 
 hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("project")
@@ -35,6 +36,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert isinstance(memory, Memory)
     memory.collections.clear()
     memory.counters.clear()
+    empty_shared()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.media import OPTIONS
 from tests.processes import run, run_threads
 
 
@@ -24,15 +25,25 @@ class Crowd:
             return self._run(work, [(self.options, who, *args) for who in range(self.size)])
 
 
-CROWDS = ("8 processes on SQLite", "16 threads on SQLite", "16 threads on Memory")
+COUNTING = (
+    "8 processes on SQLite",
+    "16 threads on SQLite",
+    "16 threads on Memory",
+    "8 processes on Redis",
+)
+CROWDS = (
+    *COUNTING,
+    "8 processes on RedisHash",
+    "16 threads on RedisHash",
+    "8 processes on RedisKey",
+)
+"""Counters of Redis are the same whatever its stores are."""
 
 
 def gather(crowd: str, folder: Path) -> Crowd:
-    """Return the *crowd* of one of the names in `CROWDS`; a SQLite file lies in *folder*."""
+    """Return the *crowd* of one of the names in `CROWDS`, on what lies in *folder*."""
     size, kind, _on, backend = crowd.split()
-    options: dict[str, Any] = {"backend": backend}
-    if backend == "SQLite":
-        options |= {"path": folder / "crowd.sqlite", "durability": "process"}
+    options = {"backend": backend, **OPTIONS[backend](folder)}
     return Crowd(int(size), options, run if kind == "processes" else run_threads)
 
 

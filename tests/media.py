@@ -3,25 +3,39 @@
 A backend that comes later is one more line in `OPTIONS`.
 """
 
+import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from napixd_store import Counter, CounterBackend, Store, StoreBackend
 from napixd_store.connections import close_all
+from tests.redis.servers import shared
+
+
+def on_server(folder: Path) -> dict[str, Any]:
+    """Return the options for the server of this session; a folder stands for a prefix there."""
+    prefix = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    return {"unix_socket_path": shared().socket, "prefix": prefix}
+
 
 OPTIONS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
     "Memory": lambda folder: {},
     "SQLite": lambda folder: {"path": folder / "doc.sqlite", "durability": "process"},
     "File": lambda folder: {"root": folder / "files"},
     "Directory": lambda folder: {"root": folder / "folders"},
+    "Redis": lambda folder: on_server(folder / "blobs"),
+    "RedisHash": lambda folder: on_server(folder / "hashes"),
+    "RedisKey": lambda folder: on_server(folder / "keys"),
 }
 """Backend -> the options that keep its data in a folder. No test here cuts the power."""
 
 BACKENDS = list(OPTIONS)
-ORDERED = [name for name in BACKENDS if name != "Directory"]
-"""Those that iterate in the order of insertion; a folder iterates as its file system does."""
+ORDERED = [name for name in BACKENDS if name not in ("Directory", "RedisHash", "RedisKey")]
+"""Those that iterate in the order of insertion; a folder, a hash and a set do as they like."""
 
 POLICIES = {"write-through": False, "write-back": True}
 
@@ -56,6 +70,16 @@ class Medium:
     def plant(self, store: StoreBackend[Any], text: str, record: bytes) -> None:
         """Put *record* under a key's *text*, as whoever can write to the medium could."""
         self.store(store.collection, writeback=False)._write({text: record}, {})
+
+    def isolates(self, record: bytes) -> bool:
+        """Whether this record can be damaged alone; a blob that is no JSON is damaged as one."""
+        if self.backend != "Redis":
+            return True
+        try:
+            msgspec.json.decode(b'{"k":%b}' % record, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        return True
 
     def record(self, store: StoreBackend[Any], text: str) -> bytes:
         """Return the record under a key's *text*."""

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from napixd_store import Counter, CounterOverflow, InvalidValue
-from tests.crowds import CROWDS, Crowd, gather
+from tests.crowds import COUNTING, Crowd, gather
 from tests.processes import run, spawn
 
 NAME = "crowded"
 LARGEST, SMALLEST = 2**63 - 1, -(2**63)
 
 
-@pytest.fixture(params=CROWDS)
+@pytest.fixture(params=COUNTING)
 def crowd(request, tmp_path) -> Iterator[Crowd]:
     crowd = gather(request.param, tmp_path)
     Counter(NAME, **crowd.options).reset()

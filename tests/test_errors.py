@@ -134,8 +134,8 @@ def test_a_message_says_where_and_that_nothing_was_changed(medium: Medium):
         with pytest.raises(StoreError) as caught:
             fail()
         message = str(caught.value)
-        options = medium.options
-        where = str(options.get("path", options.get("root", "the memory of this process")))
+        places = [medium.options.get(each) for each in ("path", "root", "unix_socket_path")]
+        where = next((str(place) for place in places if place), "the memory of this process")
         assert f"{medium.backend}Store 'collection-" in message, name
         assert where in message, name
         assert any(

@@ -254,8 +254,8 @@ def test_b13_a_forgotten_hook_is_named():
 
 @pytest.mark.parametrize(
     "backend",
-    [each for each in BACKENDS if each != "File"],
-    indirect=True,  # that reads it whole
+    [each for each in BACKENDS if each not in ("File", "Redis")],  # which read it whole
+    indirect=True,
 )
 def test_b13_iterating_streams_and_len_asks_the_medium(
     backend: Medium, monkeypatch: pytest.MonkeyPatch

@@ -111,6 +111,8 @@ def test_a_damaged_record_is_corrupt_data_and_stays_as_it_is(medium: Medium, rec
     writer.save()
     medium.plant(writer, "k", record)
     store = medium.store(writer.collection)
+    alone = medium.isolates(record)
+    said = "key 'k': .*" if alone else "no JSON object .*"
     for read in (
         lambda: store["k"],
         lambda: store.get("k"),
@@ -124,11 +126,17 @@ def test_a_damaged_record_is_corrupt_data_and_stays_as_it_is(medium: Medium, rec
         store.snapshot,
         lambda: store == {},
     ):
-        with pytest.raises(CorruptData, match=r"key 'k': .*; it was left as it is"):
+        with pytest.raises(CorruptData, match=f"{said}; it was left as it is"):
             read()
     store.save()
-    assert medium.record(store, "k") == record
-    assert (store["other"], len(store), set(store)) == (2, 2, {"k", "other"})
+    if not alone:
+        with pytest.raises(CorruptData):
+            medium.record(store, "k")
+        store.drop()
+        store["other"] = 2
+    else:
+        assert medium.record(store, "k") == record
+        assert (store["other"], len(store), set(store)) == (2, 2, {"k", "other"})
     store["k"] = "mended"
     assert medium.reopened(store) == {"k": "mended", "other": 2}
 
@@ -286,10 +294,11 @@ def test_a_record_of_another_type_is_corrupt_data_with_the_fields_path(
     for read in (lambda: store["k"], store.snapshot, lambda: store.pop("k")):
         with pytest.raises(CorruptData) as caught:
             read()
-        assert message in str(caught.value)
+        assert (message if medium.isolates(record) else "no JSON object") in str(caught.value)
         assert "it was left as it is" in str(caught.value)
     store.save()
-    assert medium.record(store, "k") == record
+    if medium.isolates(record):
+        assert medium.record(store, "k") == record
 
 
 def test_a_typed_value_is_edited_in_place(medium: Medium):
@@ -472,10 +481,12 @@ def test_an_evil_pickle_is_never_run(medium: Medium, tmp_path: Path):
             ):
                 with pytest.raises(CorruptData):
                     read(store)
-            assert list(store) == ["k"]
             store.save()
             repr(store)
-            assert medium.record(store, "k") == record
+            if medium.isolates(record):
+                assert list(store) == ["k"]
+                assert medium.record(store, "k") == record
+            medium.store("evil").drop()
     assert not canary.exists()
 
     # The attack is a real one: signed for this place, it runs.

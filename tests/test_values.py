@@ -299,11 +299,14 @@ def test_a_record_nested_too_deeply_is_corrupt(
     backend: Medium, levels: int, before: bytes, after: bytes
 ):
     store = backend.store()
-    backend.plant(store, "k", before * levels + after * levels)
+    record = before * levels + after * levels
+    backend.plant(store, "k", record)
+    said = "nested too deeply" if backend.isolates(record) else r"no JSON object \(RecursionError\)"
     for read in (lambda: store["k"], store.snapshot, lambda: store.pop("k"), store.popitem):
-        with pytest.raises(CorruptData, match="nested too deeply; it was left as it is"):
+        with pytest.raises(CorruptData, match=f"{said}; it was left as it is"):
             read()
-    assert len(store) == 1
+    if backend.isolates(record):
+        assert len(store) == 1
 
 
 def cycles() -> Iterator[tuple[Any, str]]:

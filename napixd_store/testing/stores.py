@@ -285,6 +285,7 @@ class StoreContract:
             with pytest.raises(CounterOverflow):
                 store.incr(key, by)
         assert store == {"top": LARGEST, "bottom": SMALLEST, "huge": 10**30}
+        assert len(store) == 3
 
     @pytest.mark.parametrize("by", [True, 1.0, "1", None])
     def test_incr_takes_exact_integers(self, store: StoreBackend[Any], by: Any) -> None:

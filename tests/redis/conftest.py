@@ -1,7 +1,6 @@
 """One server a session for all tests that leave it whole, and a prefix for each test."""
 
 import logging
-import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,27 +10,21 @@ import pytest
 
 from napixd_store.connections import close_all
 from tests.harness.netns import Machine, network
-from tests.labs import need
 from tests.redis.canaries import PASSWORD, VALUE
 from tests.redis.fleets import start_cluster
-from tests.redis.servers import Record, Running, programs, running
+from tests.redis.servers import Record, Running, chosen, running, shared
 
 
 @pytest.fixture(scope="session")
 def program() -> str:
-    """Return the server to test with: Valkey, or the one that NAPIXD_REDIS names."""
-    name = os.environ.get("NAPIXD_REDIS", "valkey")
-    found = programs()[name]
-    need(found is not None, f"there is no {name} server")
-    assert found is not None
-    return found
+    """Return the server to test with."""
+    return chosen()
 
 
-@pytest.fixture(scope="session")
-def server(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Return a server for all tests; none may change its settings for good."""
-    with running(program, tmp_path_factory.mktemp("server")) as started:
-        yield started
+@pytest.fixture
+def server() -> Running:
+    """Return the server of the session; none may change its settings for good."""
+    return shared()
 
 
 @contextmanager

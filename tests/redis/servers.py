@@ -1,10 +1,13 @@
 """Real servers for the tests: Valkey from its wheel, Redis from Debian; ended by their pid."""
 
+import atexit
+import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.harness.netns import Machine
+from tests.labs import need
 
 Record = Callable[[str, object], None]
 """Shows a measured result at the end of the run."""
@@ -168,6 +172,37 @@ def running(program: str, folder: Path, *settings: str, **more: Any) -> Iterator
         yield server.start()
     finally:
         server.stop()
+
+
+def chosen() -> str:
+    """Return the path of the server to test with: Valkey, or the one that NAPIXD_REDIS names."""
+    name = os.environ.get("NAPIXD_REDIS", "valkey")
+    found = programs()[name]
+    need(found is not None, f"there is no {name} server")
+    assert found is not None
+    return found
+
+
+@functools.cache
+def shared() -> Running:
+    """Return the server of this session, for all tests that leave it whole; start it at first."""
+    folder = tempfile.mkdtemp(prefix="napixd-")
+    server = Running(chosen(), Path(folder)).start()
+    owner = os.getpid()
+
+    def end() -> None:
+        if os.getpid() == owner:  # a forked copy of us ends sooner
+            server.stop()
+            shutil.rmtree(folder)
+
+    atexit.register(end)
+    return server
+
+
+def empty_shared() -> None:
+    """Remove what a test left on the server of this session, if it was started."""
+    if shared.cache_info().currsize:
+        shared().ask("FLUSHALL")
 
 
 class _Monitor:

@@ -125,13 +125,14 @@ def test_importing_the_library_imports_no_driver() -> None:
 
 
 def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in sys.modules if each.partition(".")[0] == "redis"]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in [each for each in sys.modules if each.startswith("napixd_store.backends.redis")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "path", [each for each in sys.path if "site-packages" not in each])
-    with pytest.raises(NoSuchStoreBackend, match=r"pip install napixd-store\[redis\]"):
-        Store("c", backend="RedisHash")
+    hidden = ("redis", "napixd_store.backends.redis")
+    with monkeypatch.context() as patch:
+        for name in list(sys.modules):
+            if name.startswith(tuple(f"{each}." for each in hidden)) or name in hidden:
+                patch.delitem(sys.modules, name)
+        patch.setattr(sys, "path", [each for each in sys.path if "site-packages" not in each])
+        with pytest.raises(NoSuchStoreBackend, match=r"pip install napixd-store\[redis\]"):
+            Store("c", backend="RedisHash")
 
 
 def test_one_url_in_the_environment_is_enough(

@@ -12,7 +12,6 @@ from redis import exceptions as driver
 
 from napixd_store.errors import (
     ConfigError,
-    CounterOverflow,
     NotReplicated,
     OutcomeUnknown,
     ReadOnly,
@@ -21,6 +20,7 @@ from napixd_store.errors import (
     Unavailable,
     WrongType,
 )
+from napixd_store.integers import overflow
 
 RAISED = (driver.RedisError, OSError, UnicodeError)
 """What an exchange with a server may raise; UnicodeError comes from an impossible host name."""
@@ -124,6 +124,8 @@ def _code(exc: BaseException) -> str:
 
 def refused(where: str, failed: Failure, asked: str) -> StoreError:
     """Return the error for a *failed* exchange that the server answered; *asked* is what it was."""
+    if failed.code == "OVERFLOW":
+        return overflow(where)
     kind, what, todo = _REPLIES.get(
         failed.code, (Unavailable, "the server refused the command ({said})", "see its log")
     )
@@ -165,7 +167,6 @@ _REPLIES: dict[str, tuple[type[StoreError], str, str]] = {
     "NOPERM": (ConfigError, _RIGHTS, "give the user the rights of the backend's ACL line"),
     "WRONGTYPE": (WrongType, "something else stands under its name ({said})", "name another one"),
     "NOINT": (WrongType, "what stands there is no integer", "it cannot be added to"),
-    "OVERFLOW": (CounterOverflow, "the number would leave −2**63 … 2**63−1", "it is at its end"),
     "MOVED": (ConfigError, "this is a cluster", "set cluster=true"),
     "ASK": (ConfigError, "this is a cluster", "set cluster=true"),
     "NOCLUSTER": (ConfigError, "this is no cluster ({said})", "leave out cluster="),
