@@ -257,50 +257,7 @@ def test_a_partition_duplicates_and_loses_no_number_that_replicas_confirmed(
     assert duplicated[None]  # so the master was cut off, and what is promised is not for nothing
 
 
-# --- the least rights, and gevent ---------------------------------------------------------------
-
-ACL = {
-    "Redis": "+get +set +unlink +eval +evalsha",
-    "RedisHash": "+hget +hmget +hgetall +hset +hdel +hlen +hscan +hincrby +unlink +eval +evalsha",
-    "RedisKey": "+get +mget +set +unlink +type +incrby +sadd +srem +scard +smembers +sscan "
-    "+eval +evalsha",
-}
-"""The rights of each backend, besides those of the registry and of its counters."""
-COMMON = "+sadd +smembers +exists +info"
-COUNTERS = "+get +set +incrby +eval +evalsha"
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_documented_rights_are_enough_and_needed(start: Start, backend: str) -> None:
-    server = start()
-    rights = f"on >pw ~app:* {ACL[backend]} {COMMON} {COUNTERS}".split()
-    server.ask("ACL", "SETUSER", "app", *rights)
-    options: dict[str, Any] = {"host": "127.0.0.1", "port": server.port}
-    options |= {"username": "app", "password": "pw"}
-    options |= {"prefix": "app", "backend": backend}
-    for writeback in (False, True):
-        store = Store("c", writeback=writeback, **options)
-        store.update(a=1, b=[2], c={"n": 1})
-        store.save()
-        del store["b"]
-        store.setdefault("d", 1)
-        with store.edit("c") as value:
-            value["n"] += 1
-        assert (store.incr("a"), store.pop("d"), len(store)) == (2, 1, 2)
-        store.save()
-        assert dict(store.items()) == store.snapshot() == {"a": 2, "c": {"n": 2}}
-        assert store.get_many(["a", "x"]) == {"a": 2}
-        store.popitem()
-        store.save()
-        assert type(store).collections(_connection(options)) == ["c"]
-        store.drop()
-    counter = Counter("c", **options)
-    assert (counter.increment(), counter.reset(), counter.value) == (1, 1, 0)
-
-
-def _connection(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name != "backend"}
-
+# --- gevent -------------------------------------------------------------------------------------
 
 GEVENT = """
 from gevent import monkey; monkey.patch_all()

@@ -90,7 +90,7 @@ class Server(Connection):
         )
 
     def register(self, where: Where, kind: Kind, collection: str) -> None:
-        """Note that *collection* exists: once a process, before its first write."""
+        """Note that *collection* exists: before the first write over a new connection."""
         if (kind, collection) not in self._registered:
             name = registry(self.prefix, kind)
             # Adding it twice is as good as once, so it may be repeated like a read.
@@ -222,6 +222,7 @@ class Server(Connection):
     def _connect(self, link: Link, wire: Wire, end: float) -> None:
         _hurry(wire, min(self._connect_timeout, end - time.monotonic()))
         wire.connect()
+        self._registered.clear()  # who is there now may not be who was there
         # Else the system goes on sending after we gave up: when the network is back, maybe
         # minutes later, a write would come that the caller has meanwhile made anew.
         wire._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
