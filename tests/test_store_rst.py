@@ -1,7 +1,7 @@
-"""The examples of the specification, the Napix server's page *Persistent objects*, as they stand.
+"""The examples of the specification, the Napix server's page *Persistent objects*.
 
-``RedisHashKey`` and ``company.dbframework.NapixStoreBackend`` are classes of these names that
-the tests provide: no server stands at ``redis.example.com``.
+As they stand but for ``redis.example.com``, whose place a real server takes;
+``company.dbframework.NapixStoreBackend`` is a class of this name that the tests provide.
 """
 
 import sys
@@ -12,16 +12,9 @@ from typing import Any, ClassVar
 import pytest
 
 from napixd_store import Counter, CounterBackend, NoSuchStoreBackend, Store, StoreBackend, resolve
-from napixd_store.backends.memory import MemoryStore
-from napixd_store.connections import Connection
+from tests.redis.servers import shared
 
-
-class RedisHashStore(MemoryStore[Any]):
-    """Stands in for the Redis hash; it takes a host."""
-
-    @staticmethod
-    def opener(*, host: str = "localhost") -> Connection:  # type: ignore[override]
-        return MemoryStore.opener()
+HOST = "127.0.0.1"
 
 
 class NapixStoreBackend:
@@ -46,14 +39,11 @@ def provided(monkeypatch: pytest.MonkeyPatch) -> None:
     framework.NapixStoreBackend = NapixStoreBackend  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "company", ModuleType("company"))
     monkeypatch.setitem(sys.modules, "company.dbframework", framework)
-    row = (__name__, "RedisHashStore", "none")
-    monkeypatch.setitem(resolve.STANDARD, "RedisHashKey", row)
-    monkeypatch.delitem(resolve.ALIASES, "RedisHashKey")
 
 
 def test_the_example_of_store():
     default_store = Store("collection_name")
-    this_store = Store("collection_name", backend="RedisHashKey", host="redis.example.com")
+    this_store = Store("collection_name", backend="RedisHashKey", host=HOST, port=shared().port)
     that_store = Store("collection_name", backend="company.dbframework.NapixStoreBackend")
 
     default_store.update(value=1, value1=2, value2=3)
@@ -61,6 +51,7 @@ def test_the_example_of_store():
 
     this_store["value"] = 12
     assert this_store["value"] == 12
+    assert shared().ask("HGETALL", "napixd:hash:{collection_name}") == {b"value": b"12"}
 
     that_store["value"] = 123
     that_store.save()
