@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the scripts, which then stand in the repository's root. `use_venv EXTRA` puts first on
 # PATH a virtual environment that holds the project with that extra. It is .venv, made with the
-# first suitable Python; PYTHON=python3.12 asks for that one, in .venv-3.12.
+# first suitable Python; PYTHON=python3.12 asks for that one, in .venv-3.12. pip's PIP_CONSTRAINT, a
+# file of versions, asks for those, in one of its own too.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -27,8 +28,9 @@ use_venv() {
   local extra=$1 python venv=.venv base wanted
   python=$(find_python)
   [[ -z ${PYTHON:-} ]] || venv+=-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  [[ -z ${PIP_CONSTRAINT:-} ]] || venv+=-$(basename "$PIP_CONSTRAINT" .txt)
   base="$PWD $("$python" -c 'import sys; print(sys.base_prefix, sys.version)')"
-  wanted="$base $(cksum <pyproject.toml)"
+  wanted="$base $(cat pyproject.toml "${PIP_CONSTRAINT:-/dev/null}" | cksum)"
   (
     # Two scripts started together on a fresh clone must not install at the same time.
     if command -v flock >/dev/null; then flock 9; fi
