@@ -1,21 +1,19 @@
-"""The plugin: its life in an app, and the settings of the app whose route runs."""
+"""The plugin: its life in an app, and what it gives to which handler."""
 
 import inspect
-import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import bottle
 
-from napixd_store import ConfigError, InvalidName, NoSuchStoreBackend
+from napixd_store import StoreBackend
 from napixd_store.connections import close_all
 from napixd_store.opening import choose_counter, choose_store
-from napixd_store.settings import Default, Settings, ask_first, of_the_process, read
-from napixd_store_bottle.config import Declaration, declarations
+from napixd_store.settings import Settings, ask_first
+from napixd_store_bottle.config import Declaration
 from napixd_store_bottle.handler import HTTP, Around, Provision, logger, wrap
+from napixd_store_bottle.owners import declared_by, running, settings_of, telling
 from napixd_store_bottle.signature import Handler, annotated, arguments
 
 _Wanted = dict[str, Declaration]
@@ -66,8 +64,8 @@ class StorePlugin:
 
     def __init__(self, *, http_errors: bool = True) -> None:
         self._http_errors = http_errors
-        self._read: weakref.WeakKeyDictionary[Any, _Read] = weakref.WeakKeyDictionary()
-        ask_first(_settings_of_the_running_app)
+        self._told: weakref.WeakSet[Any] = weakref.WeakSet()
+        ask_first(_settings_of_who_is_running)
 
     def setup(self, app: Any) -> None:
         """Refuse a second plugin, and settings that are wrong already; no I/O.
@@ -83,12 +81,48 @@ class StorePlugin:
                     f"the plugin {self.name!r} cannot be installed, for {other.name!r} is there "
                     f"already: one StorePlugin serves all stores and counters of an app"
                 )
-        settings = self.settings(app)
-        defaults = {"store": Declaration("store", "", "default", None, {})}
-        if settings.counter.backend != settings.store.backend:
-            defaults["counter"] = Declaration("counter", "", "default", None, {})
-        self._provide(app, defaults)
-        self._provide(app, declarations(app.config))
+        for wanted in (_defaults(app), declared_by(app)):
+            self._provide(app, wanted)
+
+    def check(self, app: Any) -> None:
+        """Find out now what would fail a request later: wrong settings, bad routes, no answer.
+
+        Reads one key of each store and the value of each counter: the defaults, those that the
+        settings declare, and those that handlers ask for. Writes nothing. Apps that are merged
+        into this one or mounted in it, and have such a plugin, are checked with it. Call it
+        when all settings and routes are there, to stop the start; or in a handler, to answer
+        whether all is well.
+
+        Raises:
+            PluginError: an argument of a handler is a wildcard of its rule as well.
+            StoreError: the first that is found; the message begins with the section of the
+                settings that it is about. Those that need no I/O are found first.
+
+        >>> app = bottle.Bottle()
+        >>> _ = app.config.load_dict({"store": {"users": {"backend": "Memory"}}})
+        >>> plugin = app.install(StorePlugin())
+        >>> plugin.check(app)
+        """
+        apps = {
+            app: None,
+            **{route.app: None for route in app.routes if _serves(route.app.plugins)},
+        }
+        asked: list[tuple[Any, _Wanted]] = []
+        for each in apps:
+            asked += (each, _defaults(each)), (each, declared_by(each))
+        for route in app.routes:
+            if _serves(route.all_plugins()):
+                asked.append((route, self._wanted(route)))
+        for owner, wanted in asked:
+            self._provide(owner, wanted)
+        answered: list[tuple[Settings, Declaration]] = []
+        for owner, wanted in asked:
+            for declaration in wanted.values():
+                this = settings_of(owner), declaration
+                if this not in answered:
+                    with telling(declaration.section):
+                        _ask(declaration, this[0])
+                    answered.append(this)
 
     def apply(self, callback: Handler, route: Any) -> Handler:
         """Return *callback* with what it asks for, or itself when it asks for nothing.
@@ -105,45 +139,41 @@ class StorePlugin:
         """Close the connections; whatever is used afterwards opens its own again."""
         close_all()
 
-    def settings(self, owner: Any) -> Settings:
-        """Return the settings of *owner*, an app or a route, laid over those of the process."""
-        below, known = of_the_process(), self._read.get(owner)
-        if known is None or known.below != below or known.config != owner.config:
-            known = self._read[owner] = _Read(owner, below)
-        return known.settings
-
     def _apply(self, callback: Handler, route: Any) -> Handler:
-        where = f"{route.method} {route.rule}"
+        wanted = self._wanted(route)
+        if not wanted:
+            return callback
+        around = Around(_where(route), tuple(HTTP) if self._http_errors else ())
+        return wrap(callback, lambda: self._provide(route, wanted), around)
+
+    def _wanted(self, route: Any) -> _Wanted:
         wildcards = _wildcards(route.rule)
-        declared = declarations(_own_last(route, route.config))
+        declared = declared_by(route)
         wanted: _Wanted = {}
         for name, parameter in arguments(route.callback).items():
             declaration = declared.get(name.lower()) or annotated(route.callback, parameter)
             if declaration is None:
-                if parameter.default is inspect.Parameter.empty and name not in wildcards:
-                    logger.warning(_NOT_PROVIDED, where, name, name, name)
+                required = parameter.default is inspect.Parameter.empty
+                if required and name not in wildcards and route not in self._told:
+                    logger.warning(_NOT_PROVIDED, _where(route), name, name, name)
             elif name in wildcards:
                 raise bottle.PluginError(
-                    f"{where}: the argument {name!r} is a wildcard of the rule {route.rule!r} "
-                    f"and a {declaration.kind} too: rename one of them, or give the route a path "
-                    f"if it has none"
+                    f"{_where(route)}: the argument {name!r} is a wildcard of the rule "
+                    f"{route.rule!r} and a {declaration.kind} too: rename one of them, or give "
+                    f"the route a path if it has none"
                 )
             else:
                 wanted[name] = declaration
-        if not wanted:
-            return callback
-        around = Around(where, tuple(HTTP) if self._http_errors else ())
-        return wrap(callback, lambda: self._provide(route, wanted), around)
+        self._told.add(route)
+        return wanted
 
     def _provide(self, owner: Any, wanted: _Wanted) -> Provision:
-        settings = self.settings(owner)
+        settings = settings_of(owner)
         shared: dict[str, Any] = {}
         fresh: dict[str, Callable[[], Any]] = {}
         for name, declaration in wanted.items():
-            default, choose = _default(declaration, settings), _CHOOSE[declaration.kind]
-            with _at(declaration.section, owner.config):
-                cls, options = choose(declaration.backend, declaration.options, default)
-                opened = _opener(cls, declaration.name, options)
+            with telling(declaration.section, owner.config):
+                opened = _opener(*_chosen(declaration, settings))
                 one = opened()
             # A class that is not derived from ours may keep changes until save(), as the
             # original's did: then each request needs its own.
@@ -154,57 +184,51 @@ class StorePlugin:
         return Provision(shared, fresh)
 
 
-class _Read:
-    """The settings of an app or a route, and what they were read from. Its repr tells no value."""
-
-    def __init__(self, owner: Any, below: Settings) -> None:
-        self.config, self.below = dict(owner.config), below
-        self.settings = read(_own_last(owner, self.config), below)
+def _settings_of_who_is_running() -> Settings | None:
+    owner = running(StorePlugin)
+    return None if owner is None else settings_of(owner)
 
 
-def _settings_of_the_running_app() -> Settings | None:
-    request = bottle.request
-    try:
-        owner = request.route
-        app = owner.app  # of a mounted app's route the mounted one, which request.app is not
-        plugins = [*app.plugins, *owner.plugins]
-    except RuntimeError:
-        try:
-            owner = request.app  # no route yet: a hook or an error page, which are the app's
-        except RuntimeError:
-            return None
-        plugins = owner.plugins
-    for plugin in plugins:
-        if isinstance(plugin, StorePlugin):
-            return plugin.settings(owner) if _in_a_request() else None
-    return None
+def _serves(plugins: Iterable[Any]) -> bool:
+    return any(isinstance(plugin, StorePlugin) for plugin in plugins)
 
 
-def _in_a_request() -> bool:
-    """Say whether Bottle is up the stack, or a generator, which may be the body it sends.
-
-    When a request is done Bottle keeps it bound to the thread until the next one begins.
-    """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        if code is _WSGI or code.co_flags & inspect.CO_GENERATOR:
-            return True
-        frame = frame.f_back
-    return False
+def _defaults(owner: Any) -> _Wanted:
+    """Return what stands for the default backend of stores, and of counters if it is another."""
+    settings = settings_of(owner)
+    wanted = {"store": Declaration("store", "", "default", None, {})}
+    if settings.counter.backend != settings.store.backend:
+        wanted["counter"] = Declaration("counter", "", "default", None, {})
+    return wanted
 
 
-_WSGI = bottle.Bottle.wsgi.__code__
+def _chosen(declaration: Declaration, settings: Settings) -> tuple[type, str, dict[str, Any]]:
+    """Return a class, and what it takes to build what *declaration* declares."""
+    _kind, _parameter, name, backend, options = declaration
+    if declaration.kind == "store":
+        cls, options = choose_store(backend, options, settings.store)
+    else:
+        cls, options = choose_counter(backend, options, settings.counter)
+    return cls, name, options
 
 
-def _own_last(owner: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *config* with a route's own settings last, to win whatever their keys' case.
+def _opener(cls: type, name: str, options: Mapping[str, Any]) -> Callable[[], Any]:
+    return lambda: cls(name, options)  # a functools.partial would show the options in its repr
 
-    A route's config holds a copy of all the app's settings.
-    """
-    app = owner.app.config if isinstance(owner, bottle.Route) else config
-    own = {key: value for key, value in config.items() if app.get(key, app) is not value}
-    return {**{key: config[key] for key in config if key not in own}, **own}
+
+def _ask(declaration: Declaration, settings: Settings) -> None:
+    """Have the medium answer a small question, and change nothing."""
+    cls, name, options = _chosen(declaration, settings)
+    if declaration.kind == "counter":
+        _ = cls(name, options).value
+        return
+    if issubclass(cls, StoreBackend):
+        options["writeback"] = False  # a working copy would load it all
+    _ = "ping" in cls(name, options)
+
+
+def _where(route: Any) -> str:
+    return f"{route.method} {route.rule}"
 
 
 def _wildcards(rule: str) -> set[str]:
@@ -223,28 +247,6 @@ def _at_first_request(apply: Callable[[], Handler]) -> Handler:
         return applied(*args, **kwargs)
 
     return handler
-
-
-_CHOOSE = {"store": choose_store, "counter": choose_counter}
-
-
-def _default(declaration: Declaration, settings: Settings) -> Default:
-    return settings.store if declaration.kind == "store" else settings.counter
-
-
-def _opener(cls: type, name: str, options: Mapping[str, Any]) -> Callable[[], Any]:
-    return lambda: cls(name, options)  # a functools.partial would show the options in its repr
-
-
-@contextmanager
-def _at(key: str, config: Iterable[str] = ()) -> Iterator[None]:
-    """Say in an error which part of the settings, whose keys are in *config*, is wrong."""
-    try:
-        yield
-    except (ConfigError, InvalidName, NoSuchStoreBackend) as exc:
-        inherited = any(f"unknown option {root!r}" in str(exc) for root in config)
-        hint = " (it stands in the root too: [DEFAULT] adds to every section)" if inherited else ""
-        raise type(exc)(f"{key}: {exc}{hint}") from exc
 
 
 _NOT_PROVIDED = (
