@@ -5,7 +5,7 @@ import sys
 import weakref
 from collections.abc import Iterable, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import bottle
 
@@ -13,22 +13,39 @@ from napixd_store import StoreError
 from napixd_store.settings import Settings, of_the_process, read
 from napixd_store_bottle.config import Declaration, declarations
 
+
+class StandIn(Protocol):
+    """What takes the place of an app's own, for a test."""
+
+    def settings(self, settings: Settings, /) -> Settings:
+        """Return what takes the place of *settings*."""
+
+    def declaration(self, declaration: Declaration, settings: Settings, /) -> Declaration:
+        """Return what takes the place of *declaration* under *settings*."""
+
+
+stand_ins: "weakref.WeakKeyDictionary[Any, StandIn]" = weakref.WeakKeyDictionary()
+"""App -> what takes the place of its settings, while it is under test."""
+
 _known: "weakref.WeakKeyDictionary[Any, _Read]" = weakref.WeakKeyDictionary()
 
 
 def settings_of(owner: Any) -> Settings:
     """Return the settings of *owner*, laid over those of the process."""
-    below, known = of_the_process(), _known.get(owner)
-    if known is None or known.below != below or known.config != owner.config:
-        with telling():
-            known = _known[owner] = _Read(owner, below)
-    return known.settings
+    settings, stand_in = _settings(owner), stand_ins.get(_app(owner))
+    return settings if stand_in is None else stand_in.settings(settings)
 
 
 def declared_by(owner: Any) -> dict[str, Declaration]:
     """Return what the settings of *owner* declare, by argument."""
     with telling():
-        return declarations(_own_last(owner, owner.config))
+        declared = declarations(_own_last(owner, owner.config))
+    stand_in = stand_ins.get(_app(owner))
+    if stand_in is not None:
+        for name, each in declared.items():
+            with telling(each.section, owner.config):
+                declared[name] = stand_in.declaration(each, _settings(owner))
+    return declared
 
 
 class telling:  # noqa: N801 - reads as the function that it is used as
@@ -53,6 +70,14 @@ class telling:  # noqa: N801 - reads as the function that it is used as
             raise exc.with_traceback(None)
 
 
+def _settings(owner: Any) -> Settings:
+    below, known = of_the_process(), _known.get(owner)
+    if known is None or known.below != below or known.config != owner.config:
+        with telling():
+            known = _known[owner] = _Read(owner, below)
+    return known.settings
+
+
 class _Read:
     """The settings of an owner, and what they were read from. Its repr tells no value."""
 
@@ -66,9 +91,13 @@ def _own_last(owner: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
     A route's config holds a copy of all the app's settings.
     """
-    app = owner.app.config if isinstance(owner, bottle.Route) else config
-    own = {key: value for key, value in config.items() if app.get(key, app) is not value}
+    below = _app(owner).config if isinstance(owner, bottle.Route) else config
+    own = {key: value for key, value in config.items() if below.get(key, below) is not value}
     return {**{key: config[key] for key in config if key not in own}, **own}
+
+
+def _app(owner: Any) -> Any:
+    return owner.app if isinstance(owner, bottle.Route) else owner
 
 
 # --- who is running --------------------------------------------------------------------------

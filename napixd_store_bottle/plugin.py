@@ -105,13 +105,13 @@ class StorePlugin:
         """
         apps = {
             app: None,
-            **{route.app: None for route in app.routes if _serves(route.app.plugins)},
+            **{route.app: None for route in app.routes if serves(route.app.plugins)},
         }
         asked: list[tuple[Any, _Wanted]] = []
         for each in apps:
             asked += (each, _defaults(each)), (each, declared_by(each))
         for route in app.routes:
-            if _serves(route.all_plugins()):
+            if serves(route.all_plugins()):
                 asked.append((route, self._wanted(route)))
         for owner, wanted in asked:
             self._provide(owner, wanted)
@@ -173,7 +173,7 @@ class StorePlugin:
         fresh: dict[str, Callable[[], Any]] = {}
         for name, declaration in wanted.items():
             with telling(declaration.section, owner.config):
-                opened = _opener(*_chosen(declaration, settings))
+                opened = _opener(*chosen(declaration, settings))
                 one = opened()
             # A class that is not derived from ours may keep changes until save(), as the
             # original's did: then each request needs its own.
@@ -189,7 +189,14 @@ def _settings_of_who_is_running() -> Settings | None:
     return None if owner is None else settings_of(owner)
 
 
-def _serves(plugins: Iterable[Any]) -> bool:
+def apps_of(app: Any) -> list[Any]:
+    """Return *app*, and those that are merged into it or mounted in it and have the plugin."""
+    inside = (route.app for route in app.routes if serves(route.app.plugins))
+    return list(dict.fromkeys([app, *inside]))
+
+
+def serves(plugins: Iterable[Any]) -> bool:
+    """Say whether *plugins* have one of ours."""
     return any(isinstance(plugin, StorePlugin) for plugin in plugins)
 
 
@@ -202,10 +209,10 @@ def _defaults(owner: Any) -> _Wanted:
     return wanted
 
 
-def _chosen(declaration: Declaration, settings: Settings) -> tuple[type, str, dict[str, Any]]:
+def chosen(declaration: Declaration, settings: Settings) -> tuple[type, str, dict[str, Any]]:
     """Return a class, and what it takes to build what *declaration* declares."""
-    _kind, _parameter, name, backend, options = declaration
-    if declaration.kind == "store":
+    kind, _parameter, name, backend, options = declaration
+    if kind == "store":
         cls, options = choose_store(backend, options, settings.store)
     else:
         cls, options = choose_counter(backend, options, settings.counter)
@@ -218,7 +225,7 @@ def _opener(cls: type, name: str, options: Mapping[str, Any]) -> Callable[[], An
 
 def _ask(declaration: Declaration, settings: Settings) -> None:
     """Have the medium answer a small question, and change nothing."""
-    cls, name, options = _chosen(declaration, settings)
+    cls, name, options = chosen(declaration, settings)
     if declaration.kind == "counter":
         _ = cls(name, options).value
         return
