@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from types import GeneratorType
 from typing import Any, NamedTuple
 
+import msgspec
 from bottle import HTTPError, HTTPResponse, response
 
 from napixd_store import Conflict, OutcomeUnknown, StoreBackend, StoreError, StoreFull, Unavailable
@@ -28,7 +29,10 @@ HTTP: dict[type[StoreError], tuple[int, str]] = {
 }  # fmt: skip
 """Error -> status, and what the client reads; where the data lies is for the log alone."""
 
-_PLAIN = frozenset({dict, str, bytes, list, tuple, bool, type(None)})
+_PLAIN = frozenset({str, bytes, list, tuple, bool, type(None)})
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 Unit = Mapping[str, Any]
 """The write-back stores of one request, by argument."""
@@ -50,6 +54,8 @@ class Around(NamedTuple):
     """Method and rule, for the log."""
     answered: tuple[type[StoreError], ...]
     """The errors that become HTTP."""
+    plain_json: bool
+    """Whether a dict goes to Bottle's own JSON step, which knows the types of JSON alone."""
 
     def answer(self, exc: StoreError) -> HTTPError:
         """Return *exc* as HTTP; the log has the details."""
@@ -101,9 +107,9 @@ def _end(value: Any, unit: Unit, around: Around) -> Any:
             if status < 400 and isinstance(value.body, GeneratorType):
                 value.body = _in_stream(value.body, unit, around)
                 return value
-            value.body = _sendable(value.body)
+            value.body = _sendable(value.body, around)
         else:
-            value = _sendable(value)
+            value = _sendable(value, around)
     if unit and (status or response.status_code) < 400:
         _save(unit)
     return value
@@ -133,9 +139,17 @@ def _in_stream(body: Generator[Any, Any, Any], unit: Unit, around: Around) -> It
         body.close()
 
 
-def _sendable(value: Any) -> Any:
-    # Of a mapping that is no dict, Bottle would send the keys, run together.
-    return value.snapshot() if isinstance(value, StoreBackend) else value
+def _sendable(value: Any, around: Around) -> Any:
+    """Return *value*, or what Bottle can send of a store or a dict."""
+    if isinstance(value, StoreBackend):  # Bottle would send its keys, run together
+        value = value.snapshot()
+    if around.plain_json and isinstance(value, dict):
+        try:
+            plain = _decode(_encode(value))
+        except (TypeError, ValueError, RecursionError):  # msgspec cannot; perhaps Bottle can
+            return value
+        return value if plain == value else plain
+    return value
 
 
 def _save(unit: Unit) -> None:

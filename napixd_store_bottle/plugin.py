@@ -3,6 +3,7 @@
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
 import bottle
@@ -39,7 +40,11 @@ class StorePlugin:
     status below 400, or returns or raises an ``HTTPResponse`` below 400; else dropped. A
     generator's body belongs to the handler until it is exhausted; closed earlier (a client that
     goes away, a HEAD request) it is dropped. Each store is saved by itself: several of them are
-    not one transaction. A store that a handler returns is sent as its `snapshot`.
+    not one transaction.
+
+    A store that a handler returns is sent as JSON, and so is a dict, whatever of a store's values
+    they hold: as msgspec writes them, a dataclass as an object, a datetime as ISO 8601, bytes as
+    base64, a Decimal as text. An app with a ``JSONPlugin(json_dumps=…)`` of its own keeps it.
 
     Plugins that are installed earlier lie around this one: one that authenticates then refuses
     before anything is opened, and one that handles errors sees the HTTP errors made here.
@@ -143,8 +148,18 @@ class StorePlugin:
         wanted = self._wanted(route)
         if not wanted:
             return callback
-        around = Around(_where(route), tuple(HTTP) if self._http_errors else ())
-        return wrap(callback, lambda: self._provide(route, wanted), around)
+        plugins = list(route.all_plugins())  # from the inside out
+        steps = [plugin for plugin in plugins if isinstance(plugin, bottle.JSONPlugin)]
+        around = Around(
+            where=_where(route),
+            answered=tuple(HTTP) if self._http_errors else (),
+            plain_json=[step.json_dumps for step in steps] == [bottle.json_dumps],
+        )
+        handler = wrap(callback, lambda: self._provide(route, wanted), around)
+        for step in takewhile(lambda plugin: plugin is not self, plugins):
+            if step in steps:  # what a store becomes is for the app's JSON step, too
+                handler = step.apply(handler, route)
+        return handler
 
     def _wanted(self, route: Any) -> _Wanted:
         wildcards = _wildcards(route.rule)
