@@ -1,10 +1,11 @@
 """How it is measured: rounds in which everybody does the same work, in a random order.
 
 A machine's speed drifts while one measures. So the contestants take turns within each round, on
-the same keys and values, and what is compared is the ratio *of one round*; its median over all
-rounds is the result, and its quartiles say how much to believe it.
+the same keys and values, and what is compared is the ratio (or the difference) *of one round*;
+its median over all rounds is the result, and its quartiles say how much to believe it.
 """
 
+import operator
 import random
 import statistics
 import string
@@ -38,11 +39,40 @@ class Contestant:
         """Release all files."""
 
 
+class Comparison(NamedTuple):
+    """How the first one's time is held against the second's."""
+
+    name: str
+    """What heads its column."""
+    of: Callable[[float, float], float]
+    read: str
+    """What to look at, for the page."""
+    explained: str
+    """Its sentence on the page."""
+
+
+RATIO = Comparison(
+    "ratio",
+    operator.truediv,
+    "ratios",
+    "The ratio is the median of the first's to the second's within one round; its quartiles tell "
+    "how steady it was. A ratio above the limit is a fault of this library.",
+)
+DIFFERENCE = Comparison(
+    "more, µs",
+    lambda mine, other: 1e6 * (mine - other),
+    "differences",
+    "How much more it is, is the median of the first's less the second's within one round; its "
+    "quartiles tell how steady it was. More than the limit is a fault of this library.",
+)
+
+
 class Operation(NamedTuple):
     """One line of a table.
 
     *verb* is the contestants' method, which takes what *argument* returns and has as many calls
-    (or pairs) to make as that is long. This library promises to stay below *limit*, a ratio.
+    (or pairs) to make as that is long. This library promises to stay below *limit*, which is of
+    its heat's comparison.
     """
 
     name: str
@@ -64,6 +94,7 @@ class Heat(NamedTuple):
     operations: Sequence[Operation]
     size: int
     writes: int
+    comparison: Comparison = RATIO
 
 
 class Fact(NamedTuple):
@@ -151,19 +182,19 @@ class Round:
 class Row:
     """The result for one operation.
 
-    *micros* is µs per call (or pair) by contestant, None for who cannot do it; *ratio* is the
+    *micros* is µs per call (or pair) by contestant, None for who cannot do it; *compared* is the
     first against the second.
     """
 
     operation: Operation
     micros: Mapping[str, float | None]
-    ratio: float
+    compared: float
     quartiles: tuple[float, float]
 
     @property
     def missed(self) -> bool:
         """Whether this library is slower than it promises."""
-        return self.operation.limit is not None and self.ratio > self.operation.limit
+        return self.operation.limit is not None and self.compared > self.operation.limit
 
 
 class Result(NamedTuple):
@@ -201,7 +232,10 @@ def race(heat: Heat, rounds: int, dice: random.Random) -> Result:
         for one in contestants:
             one.close()
     names = {one.name: one.durability for one in contestants}
-    rows = [_row(*each, list(names)) for each in zip(heat.operations, times, strict=True)]
+    rows = [
+        _row(*each, list(names), heat.comparison)
+        for each in zip(heat.operations, times, strict=True)
+    ]
     return Result(heat, names, rows)
 
 
@@ -212,11 +246,15 @@ def seconds(work: Callable[[Any], Any], argument: Sized) -> float:
     return time.perf_counter() - start
 
 
-def _row(operation: Operation, taken: Mapping[str, Sequence[float]], names: Sequence[str]) -> Row:
+def _row(
+    operation: Operation,
+    taken: Mapping[str, Sequence[float]],
+    names: Sequence[str],
+    comparison: Comparison,
+) -> Row:
     ours, by_hand, *_others = taken.values()
-    ratios = [mine / other for mine, other in zip(ours, by_hand, strict=True)]
-    low, ratio, high = statistics.quantiles(ratios, n=4)
+    low, compared, high = statistics.quantiles(map(comparison.of, ours, by_hand), n=4)
     micros = {
         name: 1e6 * statistics.median(taken[name]) if name in taken else None for name in names
     }
-    return Row(operation, micros, ratio, (low, high))
+    return Row(operation, micros, compared, (low, high))

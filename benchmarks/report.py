@@ -41,7 +41,8 @@ def show_facts(facts: Sequence[Fact]) -> None:
 def missed(results: Sequence[Result]) -> list[str]:
     """Return what is slower than promised, in words."""
     return [
-        f"{row.operation.name} ({result.heat.title}): {row.ratio:.2f}, over {row.operation.limit}"
+        f"{row.operation.name} ({result.heat.title}): "
+        f"{row.compared:.2f}, over {row.operation.limit}"
         for result in results
         for row in result.rows
         if row.missed
@@ -53,24 +54,23 @@ def page(
 ) -> str:
     """Return the Markdown page."""
     packages = ", ".join(f"{name} {version(name)}" for name in suite.packages)
+    comparison = results[0].heat.comparison
     lines = [
         f"# {suite.title}",
         "",
-        f"Written by `{command}`; no figure is typed by hand. Read the **ratios**: absolute "
-        "figures are those of one machine on one day.",
+        f"Written by `{command}`; no figure is typed by hand. Read the "
+        f"**{comparison.read}**: absolute figures are those of one machine on one day.",
         "",
         f"- To repeat it, in a clone: `pip install '.[{suite.extra}]'`, then that command.",
         f"- Machine: {_processor()}, {platform.system()}, {_filesystem()}",
         f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
         f"{packages}, napixd-store {version_of_ours()}; {date.today()}",
         f"- {rounds} rounds. In each, all do the same work on the same keys and values, in random "
-        "order. µs are medians. The ratio is the median of the first's to the second's within one "
-        "round; its quartiles tell how steady it was. A ratio above the limit is a fault of this "
-        "library.",
-        "- Values are dicts of about 120 bytes of JSON, all different.",
-        "",
-        suite.note,
+        f"order. µs are medians. {comparison.explained}",
     ]
+    if any(result.heat.size for result in results):
+        lines += ["- Values are dicts of about 120 bytes of JSON, all different."]
+    lines += ["", suite.note]
     for result in results:
         headings = _headings(result)
         lines += [
@@ -103,7 +103,7 @@ def version_of_ours() -> str:
 
 def _headings(result: Result) -> list[str]:
     contestants = [f"{name} ({word}), µs" for name, word in result.durabilities.items()]
-    return ["operation", *contestants, "ratio", "quartiles", "limit"]
+    return ["operation", *contestants, result.heat.comparison.name, "quartiles", "limit"]
 
 
 def _cells(row: Row) -> list[str]:
@@ -111,7 +111,7 @@ def _cells(row: Row) -> list[str]:
     return [
         row.operation.name,
         *("–" if micros is None else f"{micros:.1f}" for micros in row.micros.values()),
-        f"{row.ratio:.2f}",
+        f"{row.compared:.2f}",
         f"{low:.2f}–{high:.2f}",
         "" if row.operation.limit is None else f"{row.operation.limit:.2f}",
     ]

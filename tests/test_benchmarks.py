@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import files
+from benchmarks.measure import DIFFERENCE, RATIO, Comparison, Operation, Round, _row
 from tests.processes import fork
 
 OLD, NEW = {"text": "old"}, {"text": "new" * 1000}
@@ -70,3 +71,18 @@ def test_a_shelf_is_empty_once_its_process_was_killed_between_the_two_steps_of_s
     assert shelved(tmp_path) == NEW
     os.rename(tmp_path / "values.dir", tmp_path / "values.bak")
     assert shelved(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("comparison", "limit", "compared", "missed"),
+    [(RATIO, 1.6, 1.5, False), (RATIO, 1.4, 1.5, True), (DIFFERENCE, 5.0, 4.0, False),
+     (DIFFERENCE, 0.2, 4.0, True), (DIFFERENCE, None, 4.0, False)],
+)  # fmt: skip
+def test_a_limit_is_held_against_what_its_heat_compares(
+    comparison: Comparison, limit: float | None, compared: float, missed: bool
+):
+    operation = Operation("a request", limit, "text", Round.times)
+    row = _row(operation, {"ours": [12e-6] * 3, "other": [8e-6] * 3}, ["ours", "other"], comparison)
+    assert row.compared == pytest.approx(compared)
+    assert row.missed == missed
+    assert row.micros == pytest.approx({"ours": 12.0, "other": 8.0})
