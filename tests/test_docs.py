@@ -153,10 +153,31 @@ def test_the_service_of_the_tutorial_goes_on_where_its_python_left_off(in_a_fold
     app.post("/tickets/scp-999/close", status=404)
 
 
-def test_the_service_of_the_bottle_page_answers_as_shown(in_a_folder: Path):
-    page = ROOT / "docs/how-to/use-with-bottle.md"
-    (block,) = blocks(page, "console")
-    assert answers(app_of(page), block) == list(commands(block))
+BOTTLE = ROOT / "docs/how-to/use-with-bottle.md"
+
+
+@pytest.fixture
+def bottle_page(in_a_folder: Path) -> dict[str, Any]:
+    """The names of the page's program, with the page's settings."""
+    Path("desk.ini").write_text(blocks(BOTTLE, "ini")[0])
+    names: dict[str, Any] = {"__name__": "desk"}
+    exec(compile("\n".join(blocks(BOTTLE, "python")), "desk.py", "exec"), names)
+    return names
+
+
+def test_the_service_of_the_bottle_page_answers_as_shown(bottle_page: dict[str, Any]):
+    (block,) = blocks(BOTTLE, "console")
+    assert answers(TestApp(bottle_page["app"]), block) == list(commands(block))
+
+
+def test_the_json_of_the_bottle_page_is_sent_as_shown(bottle_page: dict[str, Any]):
+    (shown,) = re.findall(r"return typed  # (.+)", BOTTLE.read_text())
+    assert TestApp(bottle_page["app"]).get("/typed/web-1").text == shown
+
+
+def test_the_test_of_the_bottle_page_passes_and_leaves_nothing(bottle_page: dict[str, Any]):
+    bottle_page["test_a_host_is_registered"]()
+    assert TestApp(bottle_page["app"]).get("/hosts").json == {}
 
 
 def test_the_ini_of_the_settings_page_is_accepted(in_a_folder: Path):

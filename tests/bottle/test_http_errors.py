@@ -9,9 +9,11 @@ from bottle import HTTPError, redirect
 
 from napixd_store import (
     Conflict,
+    CorruptData,
     CounterOverflow,
     InvalidKey,
     OutcomeUnknown,
+    ReadOnly,
     Store,
     StoreFull,
     Unavailable,
@@ -136,6 +138,17 @@ def test_no_other_exception_is_touched(error, where):
     app.get("/", callback=where(error))
     assert Client(app).get("/").text == "500"
     assert seen == [error]
+
+
+@pytest.mark.parametrize("error", [CorruptData("ours: no JSON"), ReadOnly("ours: no right")])
+def test_any_other_error_of_ours_is_a_500_whose_cause_is_logged_once(error, caplog):
+    app = new_app(SETTINGS)
+    app.get("/", callback=raising(error))
+    with caplog.at_level(logging.DEBUG):
+        answer = Client(app).get("/")
+    assert answer.status_code == 500
+    assert "ours: no" not in answer.text
+    assert (answer.errors + caplog.text).count(f"{type(error).__name__}: {error}") == 1
 
 
 def test_an_error_that_the_handler_deals_with_is_no_http():

@@ -9,6 +9,7 @@ import io
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -398,6 +399,55 @@ def test_a_store_as_the_answer_is_sent_as_a_dict(desk, how):
 def test_an_empty_store_as_the_answer_is_an_empty_dict(desk):
     answer = desk.serve(lambda users: users)
     assert (answer.content_type, answer.json) == ("application/json", {})
+
+
+# --- one handler inside another ----------------------------------------------------------------
+
+
+def test_a_handler_that_calls_another_shares_what_it_hands_on(desk):
+    def inner(users):
+        users["bob"] = 2
+
+    def outer(users):
+        users["alice"] = 1
+        inner(users)
+        return str(len(users))
+
+    desk.app.get("/inner", callback=inner)
+    assert desk.serve(outer).text == "2"
+    assert kept(desk) == {"alice": 1, "bob": 2}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_route_that_is_called_inside_another_has_a_unit_of_its_own(desk, writeback, fails):
+    def inner(users):
+        users["bob"] = 2
+        if fails:
+            raise_error()
+
+    def outer(users):
+        users["alice"] = 1
+        with suppress(LookupError):
+            desk.app.routes[0].call()
+
+    desk.app.get("/inner", callback=inner)
+    assert desk.serve(outer).status_code == 200
+    assert kept(desk) == (ALICE if fails and writeback else {"alice": 1, "bob": 2})
+
+
+def test_a_route_that_is_called_inside_another_may_be_in_its_way(back):
+    """Two units of one request that change one key are two changes of it."""
+
+    def inner(users):
+        users["alice"] = 2
+
+    def outer(users):
+        users["alice"] = 1
+        back.app.routes[0].call()
+
+    back.app.get("/inner", callback=inner)
+    assert back.serve(outer).status_code == 409
+    assert kept(back) == {"alice": 2}
 
 
 # --- at the same time ------------------------------------------------------------------------
