@@ -1,5 +1,6 @@
 """The plugin: its life in an app, and what it gives to which handler."""
 
+import atexit
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -197,6 +198,9 @@ class StorePlugin:
             else:
                 shared[name] = one
         return Provision(shared, fresh)
+
+
+atexit.register(close_all)  # nobody calls app.close(), not even Bottle's own run()
 
 
 def _settings_of_who_is_running() -> Settings | None:

@@ -20,12 +20,8 @@ from tests.processes import TIMEOUT
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = 8
 
-START = {
-    "waitress": "",
-    "gunicorn": "",  # two workers, forked when the app has opened all it has
-    "gevent": "from gevent import monkey; monkey.patch_all(); ",
-}
-"""Server -> what is to be done before anything is imported."""
+WORKERS = {"waitress": 1, "gunicorn": 2, "gevent": 1}
+"""Server -> its processes; forked when the app has opened all it has, where they are several."""
 
 
 def make_app(settings: Mapping[str, Any]) -> Bottle:
@@ -100,7 +96,7 @@ def serve(server: str, settings: str) -> None:
 
 def tell(port: int) -> None:
     """Say to `Served` that it is ready, and where."""
-    os.write(sys.stdout.fileno(), b"%d\n" % port)
+    os.write(sys.stdout.fileno(), b"%5d\n" % port)
 
 
 def _gunicorn(app: Bottle) -> None:
@@ -109,15 +105,16 @@ def _gunicorn(app: Bottle) -> None:
     class Application(BaseApplication):  # type: ignore[misc]  # it ships no types
         def load_config(self) -> None:
             self.cfg.set("bind", "127.0.0.1:0")
-            self.cfg.set("workers", 2)
-            self.cfg.set("threads", THREADS // 2)
-            self.cfg.set("when_ready", ready)
+            self.cfg.set("workers", WORKERS["gunicorn"])
+            self.cfg.set("threads", THREADS // WORKERS["gunicorn"])
+            # Not before: a worker that is about to be ready overhears SIGTERM.
+            self.cfg.set("post_worker_init", ready)
 
         def load(self) -> Bottle:
             return app
 
-    def ready(arbiter: Any) -> None:
-        tell(arbiter.LISTENERS[0].sock.getsockname()[1])
+    def ready(worker: Any) -> None:
+        tell(worker.sockets[0].sock.getsockname()[1])
 
     Application().run()
 
@@ -127,7 +124,8 @@ class Served:
 
     def __init__(self, server: str, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
-        program = f"{START[server]}from tests.bottle.serving import serve; "
+        program = "from gevent import monkey; monkey.patch_all(); " if server == "gevent" else ""
+        program += "from tests.bottle.serving import serve; "
         program += f"serve({server!r}, {json.dumps(settings)!r})"
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
@@ -135,17 +133,17 @@ class Served:
                 cwd=folder,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
             )
         assert self.process.stdout is not None
         self._stdout = self.process.stdout
-        ready = select.select([self._stdout], [], [], TIMEOUT)[0]
-        said = self._stdout.readline() if ready else "nothing"
-        if not said.strip().isdigit():
-            self.end(signal.SIGKILL)
-            raise AssertionError(f"it said {said!r}; its log: {self.log}")
-        self.port = int(said)
+        for _ in range(WORKERS[server]):
+            ready = select.select([self._stdout], [], [], TIMEOUT)[0]
+            said = os.read(self._stdout.fileno(), 6) if ready else b"nothing"
+            if not said.strip().isdigit():
+                self.end(signal.SIGKILL)
+                raise AssertionError(f"it said {said!r}; its log: {self.log}")
+            self.port = int(said)
 
     @property
     def log(self) -> str:
