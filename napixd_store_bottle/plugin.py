@@ -3,22 +3,19 @@
 import atexit
 import inspect
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 from typing import Any
 
 import bottle
 
-from napixd_store import StoreBackend
 from napixd_store.connections import close_all
-from napixd_store.opening import choose_counter, choose_store
 from napixd_store.settings import Settings, ask_first
 from napixd_store_bottle.config import Declaration
-from napixd_store_bottle.handler import HTTP, Around, Provision, logger, wrap
+from napixd_store_bottle.handler import HTTP, Around, logger, wrap
 from napixd_store_bottle.owners import declared_by, running, settings_of, telling
+from napixd_store_bottle.providing import Wanted, ask, defaults, provide
 from napixd_store_bottle.signature import Handler, annotated, arguments
-
-_Wanted = dict[str, Declaration]
 
 
 class StorePlugin:
@@ -82,25 +79,26 @@ class StorePlugin:
                 its key or section.
         """
         for other in app.plugins:
-            if isinstance(other, StorePlugin) or getattr(other, "name", None) == self.name:
+            if isinstance(other, StorePlugin) or _name(other) == self.name:
                 raise bottle.PluginError(
                     f"the plugin {self.name!r} cannot be installed, for {other.name!r} is there "
                     f"already: one StorePlugin serves all stores and counters of an app"
                 )
-        for wanted in (_defaults(app), declared_by(app)):
-            self._provide(app, wanted)
+        for wanted in (defaults(app), declared_by(app)):
+            provide(app, wanted)
 
     def check(self, app: Any) -> None:
         """Find out now what would fail a request later: wrong settings, bad routes, no answer.
 
         Reads one key of each store and the value of each counter: the defaults, those that the
-        settings declare, and those that handlers ask for. Writes nothing. Apps that are merged
-        into this one or mounted in it, and have such a plugin, are checked with it. Call it
-        when all settings and routes are there, to stop the start; or in a handler, to answer
-        whether all is well.
+        settings declare, and those that handlers ask for. What is stored stays as it is. Apps
+        that are merged into this one or mounted in it, and have such a plugin, are checked with
+        it. Call it when all settings and routes are there, to stop the start; or in a handler,
+        to answer whether all is well.
 
         Raises:
-            PluginError: an argument of a handler is a wildcard of its rule as well.
+            PluginError: an argument of a handler is a wildcard of its rule as well; or the app
+                has no such plugin, or another of its name.
             StoreError: the first that is found; the message begins with the section of the
                 settings that it is about. Those that need no I/O are found first.
 
@@ -109,25 +107,22 @@ class StorePlugin:
         >>> plugin = app.install(StorePlugin())
         >>> plugin.check(app)
         """
-        apps = {
-            app: None,
-            **{route.app: None for route in app.routes if serves(route.app.plugins)},
-        }
-        asked: list[tuple[Any, _Wanted]] = []
-        for each in apps:
-            asked += (each, _defaults(each)), (each, declared_by(each))
+        asked: list[tuple[Any, Wanted]] = []
+        for each in apps_of(app):
+            _refuse_namesakes(each)
+            asked += (each, defaults(each)), (each, declared_by(each))
         for route in app.routes:
             if serves(route.all_plugins()):
                 asked.append((route, self._wanted(route)))
         for owner, wanted in asked:
-            self._provide(owner, wanted)
+            provide(owner, wanted)
         answered: list[tuple[Settings, Declaration]] = []
         for owner, wanted in asked:
             for declaration in wanted.values():
                 this = settings_of(owner), declaration
                 if this not in answered:
                     with telling(declaration.section):
-                        _ask(declaration, this[0])
+                        ask(declaration, this[0])
                     answered.append(this)
 
     def apply(self, callback: Handler, route: Any) -> Handler:
@@ -156,16 +151,16 @@ class StorePlugin:
             answered=tuple(HTTP) if self._http_errors else (),
             plain_json=[step.json_dumps for step in steps] == [bottle.json_dumps],
         )
-        handler = wrap(callback, lambda: self._provide(route, wanted), around)
+        handler = wrap(callback, lambda: provide(route, wanted), around)
         for step in takewhile(lambda plugin: plugin is not self, plugins):
             if step in steps:  # what a store becomes is for the app's JSON step, too
                 handler = step.apply(handler, route)
         return handler
 
-    def _wanted(self, route: Any) -> _Wanted:
+    def _wanted(self, route: Any) -> Wanted:
         wildcards = _wildcards(route.rule)
         declared = declared_by(route)
-        wanted: _Wanted = {}
+        wanted: dict[str, Declaration] = {}
         for name, parameter in arguments(route.callback).items():
             declaration = declared.get(name.lower()) or annotated(route.callback, parameter)
             if declaration is None:
@@ -183,22 +178,6 @@ class StorePlugin:
         self._told.add(route)
         return wanted
 
-    def _provide(self, owner: Any, wanted: _Wanted) -> Provision:
-        settings = settings_of(owner)
-        shared: dict[str, Any] = {}
-        fresh: dict[str, Callable[[], Any]] = {}
-        for name, declaration in wanted.items():
-            with telling(declaration.section, owner.config):
-                opened = _opener(*chosen(declaration, settings))
-                one = opened()
-            # A class that is not derived from ours may keep changes until save(), as the
-            # original's did: then each request needs its own.
-            if getattr(one, "writeback", hasattr(one, "save")):
-                fresh[name] = opened
-            else:
-                shared[name] = one
-        return Provision(shared, fresh)
-
 
 atexit.register(close_all)  # nobody calls app.close(), not even Bottle's own run()
 
@@ -209,9 +188,16 @@ def _settings_of_who_is_running() -> Settings | None:
 
 
 def apps_of(app: Any) -> list[Any]:
-    """Return *app*, and those that are merged into it or mounted in it and have the plugin."""
-    inside = (route.app for route in app.routes if serves(route.app.plugins))
-    return list(dict.fromkeys([app, *inside]))
+    """Return *app* and those merged into it or mounted in it, as far as they have the plugin.
+
+    Raises:
+        PluginError: none has it, not even for one of its routes.
+    """
+    found = [app] if serves(app.plugins) else []
+    found += [each.app for each in app.routes if serves([*each.app.plugins, *each.plugins])]
+    if not found:
+        raise bottle.PluginError("this app has no StorePlugin: install one first")
+    return list(dict.fromkeys(found))
 
 
 def serves(plugins: Iterable[Any]) -> bool:
@@ -219,38 +205,18 @@ def serves(plugins: Iterable[Any]) -> bool:
     return any(isinstance(plugin, StorePlugin) for plugin in plugins)
 
 
-def _defaults(owner: Any) -> _Wanted:
-    """Return what stands for the default backend of stores, and of counters if it is another."""
-    settings = settings_of(owner)
-    wanted = {"store": Declaration("store", "", "default", None, {})}
-    if settings.counter.backend != settings.store.backend:
-        wanted["counter"] = Declaration("counter", "", "default", None, {})
-    return wanted
+def _refuse_namesakes(app: Any) -> None:
+    """Refuse what was installed later under our name: Bottle applies the last one alone."""
+    names = [type(each).__name__ for each in app.plugins if _name(each) == StorePlugin.name]
+    if len(names) > 1:
+        raise bottle.PluginError(
+            f"{' and '.join(names)} are installed under the name {StorePlugin.name!r}, and Bottle "
+            f"applies only the last one of a name: give the others another"
+        )
 
 
-def chosen(declaration: Declaration, settings: Settings) -> tuple[type, str, dict[str, Any]]:
-    """Return a class, and what it takes to build what *declaration* declares."""
-    kind, _parameter, name, backend, options = declaration
-    if kind == "store":
-        cls, options = choose_store(backend, options, settings.store)
-    else:
-        cls, options = choose_counter(backend, options, settings.counter)
-    return cls, name, options
-
-
-def _opener(cls: type, name: str, options: Mapping[str, Any]) -> Callable[[], Any]:
-    return lambda: cls(name, options)  # a functools.partial would show the options in its repr
-
-
-def _ask(declaration: Declaration, settings: Settings) -> None:
-    """Have the medium answer a small question, and change nothing."""
-    cls, name, options = chosen(declaration, settings)
-    if declaration.kind == "counter":
-        _ = cls(name, options).value
-        return
-    if issubclass(cls, StoreBackend):
-        options["writeback"] = False  # a working copy would load it all
-    _ = "ping" in cls(name, options)
+def _name(plugin: Any) -> Any:
+    return getattr(plugin, "name", None)
 
 
 def _where(route: Any) -> str:

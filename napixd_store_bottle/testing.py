@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import bottle
-
 from napixd_store.backends.memory import Memory, MemoryCounter, MemoryStore
 from napixd_store.base import store_options
 from napixd_store.options import declarations
 from napixd_store.settings import Default, Settings
 from napixd_store_bottle.config import Declaration
 from napixd_store_bottle.owners import declared_by, settings_of, stand_ins
-from napixd_store_bottle.plugin import apps_of, chosen, serves
+from napixd_store_bottle.plugin import apps_of
+from napixd_store_bottle.providing import chosen
 
 __all__ = ["on_memory"]
 
@@ -32,7 +31,8 @@ def on_memory(app: Any) -> Iterator[dict[str, Any]]:
 
     >>> from napixd_store_bottle import StorePlugin
     >>> from webtest import TestApp
-    >>> app = bottle.Bottle()
+    >>> from bottle import Bottle
+    >>> app = Bottle()
     >>> _ = app.config.load_dict({"store.backend": "SQLite", "store.hits.collection": "hits"})
     >>> _ = app.install(StorePlugin())
     >>> _ = app.get("/<page>")(lambda page, hits: str(hits.incr(page)))
@@ -44,8 +44,6 @@ def on_memory(app: Any) -> Iterator[dict[str, Any]]:
     {'home': 42}
     """
     apps = apps_of(app)
-    if not any(serves(each.plugins) for each in apps):
-        raise bottle.PluginError("on_memory(): this app has no StorePlugin, which it would need")
     before = {each: stand_ins.get(each) for each in apps}
     memory = _InMemory()
     try:

@@ -231,6 +231,45 @@ def test_an_app_inside_that_has_no_plugin_is_not():
     check(parent)
 
 
+def test_an_app_around_needs_no_plugin_of_its_own():
+    child = new_app({"store": NOBODY})
+    child.get("/child", callback=lambda: "")
+    parent = Bottle()
+    parent.mount("/x/", child)
+    with pytest.raises(Unavailable, match=r"^store: "):
+        StorePlugin().check(parent)
+
+
+def test_a_plugin_of_one_route_is_enough():
+    app = Bottle()
+    app.config.load_dict({"store": {"backend": "Memory", "users": {"collection": "u"}}})
+    app.get("/<users>", callback=lambda users: "", apply=StorePlugin())
+    with pytest.raises(PluginError, match="is a wildcard"):
+        StorePlugin().check(app)
+
+
+def test_an_app_without_the_plugin_is_refused():
+    with pytest.raises(PluginError, match="no StorePlugin"):
+        StorePlugin().check(Bottle())
+
+
+def test_a_stranger_of_our_name_that_came_later_is_found_for_it_switched_ours_off():
+    class Stranger:
+        name = "napixd_store"
+        api = 2
+
+        def apply(self, callback, route):
+            return callback
+
+    app = new_app({"store": {"backend": "Memory", "users": {"collection": "u"}}})
+    plugin = app.plugins[-1]
+    app.install(Stranger())
+    app.get("/", callback=lambda users="nothing": users)
+    assert Client(app).get("/").text == "nothing"
+    with pytest.raises(PluginError, match=r"StorePlugin and Stranger .* only the last"):
+        plugin.check(app)
+
+
 def test_one_instance_checks_the_app_it_is_asked_about():
     plugin = StorePlugin()
     apps = []

@@ -328,6 +328,7 @@ def test_one_instance_serves_two_apps():
         ({"store.users.backend": "Memry"}, NoSuchStoreBackend, "store.users: .*'Memry'"),
         ({"counter.backend": "Memry"}, NoSuchStoreBackend, "counter: .*'Memry'"),
         ({"counter.ids.backend": "a.b.C"}, NoSuchStoreBackend, "counter.ids: .*'a.b.C'"),
+        ({"counter.pth": "x"}, ConfigError, "counter: .*'pth'.*'path'"),
         ({"store.pth": "x"}, ConfigError, "store: .*'pth'.*'path'"),
         ({"store.users.writback": "x"}, ConfigError, "store.users: .*'writback'.*'writeback'"),
         ({"store.users.writeback": "no ; c"}, ConfigError, "store.users: .*'writeback'.*comment"),
