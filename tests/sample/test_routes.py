@@ -331,7 +331,7 @@ def test_an_id_that_no_ticket_has_is_not_found(desk: TestApp, id: str):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/tickets/", "/tickets/a%2Fb", "/Tickets", "/scp-001"]
+    "path", ["/nowhere", "/tickets/", "/tickets/a%2Fb", "/Tickets", "/scp-001"]
 )
 def test_an_unknown_path_is_not_found_and_the_known_are_named(desk: TestApp, path: str):
     assert "GET /tickets/<id>" in refused(desk, 404, "GET", path)
