@@ -53,8 +53,10 @@ def sent(media_type: str, called: str, limit: int) -> bytes:
     """Return the request's body, or refuse one of another type or size."""
     if request.content_type.partition(";")[0].strip().lower() != media_type:
         raise HTTPError(415, f"the body must be {called}: send it with Content-Type: {media_type}")
-    # A body of unknown length says how long it is only when it is read.
-    text: bytes = b"" if request.content_length > limit else request.body.read(limit + 1)
+    text = b""
+    if request.content_length <= limit:
+        with request.body as file:  # Bottle would leave a large one open, in a temporary file
+            text = file.read(limit + 1)  # one of unknown length says only now how long it is
     if max(request.content_length, len(text)) > limit:
         raise HTTPError(413, f"the body is too large: send at most {limit} bytes")
     return text
