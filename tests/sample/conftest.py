@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napixd_store import Store, connections
+from napixd_store import connections
 from sample_app.app import make_app
 from tests.sample.wsgi import TestApp
 
@@ -35,7 +35,6 @@ def make_desk(tmp_path: Path):
 
     yield make
     connections.close_all()
-    Store("tickets", backend="Memory").drop()
 
 
 @pytest.fixture
