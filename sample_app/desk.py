@@ -21,7 +21,7 @@ class Missing(HTTPError):  # type: ignore[misc]  # Bottle has no types
     """There is no such ticket, or no more."""
 
     def __init__(self, id: str) -> None:
-        super().__init__(404, f"there is no ticket {id!r}: GET /tickets lists them")
+        super().__init__(404, f"there is no ticket {id!r}")
 
 
 class Overtaken(HTTPError):  # type: ignore[misc]  # Bottle has no types

@@ -101,6 +101,8 @@ def error(error: HTTPError) -> str:
     if "bottle.route" not in request.environ:  # no handler for this path or method
         api = [route for route in request.app.routes if "page" not in route.config]
         text = f"{text} There are {', '.join(f'{route.method} {route.rule}' for route in api)}."
+    elif error.status_code == 404:
+        text = f"{text}: GET /tickets lists them"
     response.content_type = "application/json"
     return json.dumps({"error": text})
 

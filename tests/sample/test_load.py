@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
@@ -88,18 +89,22 @@ def test_of_many_requests_at_once_each_gets_an_id_of_its_own_without_a_gap(
 # --- workers that end under load -------------------------------------------------------------
 
 
-def kill_one(service: Gunicorn) -> set[int]:
+def kill_one(service: Service) -> set[int]:
     """Kill a worker in the middle of its work; return it."""
     worker = service.workers()[0]
     os.kill(worker, signal.SIGKILL)
     return {worker}
 
 
-def replace_all(service: Gunicorn) -> set[int]:
+def replace_all(service: Service) -> set[int]:
     """Have the master start new workers and end the old ones in order; return these."""
     workers = set(service.workers())
     os.kill(service.process.pid, signal.SIGHUP)
     return workers
+
+
+def gone(service: Service, ended: set[int]) -> Callable[[], bool]:
+    return lambda: not ended & set(service.workers())
 
 
 @pytest.mark.parametrize("serve", ["gunicorn"], indirect=True)
@@ -116,14 +121,14 @@ def replace_all(service: Gunicorn) -> set[int]:
     indirect=["chosen"],
 )
 def test_workers_that_end_under_load_lose_nothing_acknowledged_and_give_no_id_twice(
-    serve: Callable[..., Gunicorn],
+    serve: Callable[..., Service],
     chosen: tuple[str, ...],
-    end: Callable[[Gunicorn], set[int]],
+    end: Callable[[Service], set[int]],
     quick_path: Path,
 ):
     clients, stop = Clients(), threading.Event()
 
-    def post(service: Gunicorn, client: int) -> None:
+    def post(service: Service, client: int) -> None:
         for turn in count():
             if stop.is_set():
                 return
@@ -136,8 +141,7 @@ def test_workers_that_end_under_load_lose_nothing_acknowledged_and_give_no_id_tw
                 for _ in range(40):
                     assert clients.answers.acquire(timeout=TIMEOUT)
                 until(lambda: len(service.workers()) == 2)
-                ended = end(service)
-                until(lambda ended=ended: not ended & set(service.workers()), TIMEOUT)
+                until(gone(service, end(service)), TIMEOUT)
         finally:
             stop.set()
         for each in posting:
@@ -230,4 +234,4 @@ def test_memory_and_descriptors_stay_flat(
             print(f"{requests} requests: {kib} -> {after[pid]} KiB, {files} files")  # noqa: T201
             assert after[pid] <= kib * 1.02
             # Clients have hung up, and the server sees it a moment later.
-            until(lambda pid=pid, files=files: open_files(pid) <= files, TIMEOUT)
+            until(partial(lambda pid, files: open_files(pid) <= files, pid, files), TIMEOUT)
