@@ -33,8 +33,8 @@
 % for ticket in tickets:
       <li>
         <a href="{{address("show", ticket.id)}}">{{ticket.title}}</a>
-        <span class="id">{{ticket.id}}</span>
         <span class="status {{ticket.status}}">{{ticket.status}}</span>
+        <span class="id">{{ticket.id}}</span>
         <time datetime="{{ticket.updated.isoformat()}}">{{ticket.updated.strftime("%Y-%m-%d %H:%M UTC")}}</time>
       </li>
 % end
