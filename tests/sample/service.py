@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -105,15 +106,17 @@ class Service:
 
 
 class Gunicorn(Service):
-    """The same app behind gunicorn: a master, and two processes of four threads."""
+    """The same app behind gunicorn, by the README's own command: two processes of four threads."""
 
-    def __init__(self, folder: Path, _config: str = "", settings: str = "") -> None:
-        app = f"sample_app.app:make_app({settings!r})" if settings else "sample_app.app:make_app()"
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        (command,) = re.findall(r"^gunicorn .*", README.read_text(), re.MULTILINE)
+        if not arguments:
+            command = command.replace('"my.ini"', "")
         with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
             self.port = listening.getsockname()[1]
             fd = listening.fileno()
-            arguments = ("--workers", "2", "--threads", "4", "--bind", f"fd://{fd}", app)
-            self.process = start(folder, *arguments, module="gunicorn", pass_fds=(fd,))
+            module, *given = shlex.split(command.replace("127.0.0.1:8080", f"fd://{fd}"))
+            self.process = start(folder, *given, module=module, pass_fds=(fd,))
         assert self.process.stdout is not None
         self.stdout = self.process.stdout
 
