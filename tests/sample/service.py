@@ -122,7 +122,7 @@ class Gunicorn(Service):
 
     def end(self, signum: signal.Signals) -> int:
         """Send *signum* to the master, and see to it that no worker is left."""
-        workers = self.workers()
+        workers = self.workers() if self.process.returncode is None else []
         code = super().end(signum)
         for worker in workers:
             with suppress(ProcessLookupError):

@@ -101,8 +101,10 @@ def browsing(folder: Path, *, javascript: bool = True) -> Iterator[webdriver.Chr
     assert driver
     options = ChromeOptions()
     options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(argument)  # root has no sandbox; nothing but our own pages is loaded
+    options.add_argument("--headless=new")
+    options.add_argument("--no-sandbox")  # root has none; nothing but our own pages is loaded
+    options.add_argument("--disable-dev-shm-usage")  # which is small in a container
+    options.add_argument(f"--user-data-dir={folder / 'profile'}")
     if not javascript:
         blocked = {"profile.managed_default_content_settings.javascript": 2}
         options.add_experimental_option("prefs", blocked)

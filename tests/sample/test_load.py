@@ -154,7 +154,7 @@ def test_workers_that_end_under_load_lose_nothing_acknowledged_and_give_no_id_tw
     )
     assert faults(clients.sent, clients.acknowledged, stored) == []
     assert len(clients.acknowledged) <= len(stored) <= issued
-    assert unanswered >= ENDS or end is replace_all  # a kill hits some, a replacement waits
+    assert unanswered or end is replace_all  # kills hit requests, a replacement waits for them
     assert "Traceback" not in (quick_path / "service.log").read_text()
 
 
@@ -221,12 +221,11 @@ def test_memory_and_descriptors_stay_flat(
             with ThreadPoolExecutor(CLIENTS) as pool:
                 list(pool.map(work, [service.port] * CLIENTS, [requests // CLIENTS] * CLIENTS))
 
-        load(8 * CLIENTS)  # now all workers are there
-        until(lambda: len(service.workers()) == (1 if type(service) is Service else 2))
+        until(lambda: len(service.workers()) == (2 if isinstance(service, Gunicorn) else 1))
         workers = service.workers()
-        for worker in workers:
+        for worker in workers * 2:  # in turn, for gunicorn kills one that stands still too long
             with alone(worker, workers):
-                load(requests // 2)
+                load(requests // 4)
         before = {pid: (memory(pid), open_files(pid)) for pid in workers}
         load(requests)
         after = {pid: memory(pid) for pid in workers}
