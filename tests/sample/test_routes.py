@@ -370,8 +370,11 @@ def backend(kind: type) -> str:
     return f"backend = tests.sample.backends.{kind.__name__}"
 
 
-def test_an_edit_repeats_itself_when_another_writer_gets_in(make_desk: Callable[..., TestApp]):
-    desk = make_desk(store=backend(backends.ContestedStore))
+@pytest.mark.parametrize("writeback", ["no", "yes"])
+def test_an_edit_repeats_itself_when_another_writer_gets_in(
+    make_desk: Callable[..., TestApp], writeback: str
+):
+    desk = make_desk(store=f"{backend(backends.ContestedStore)}\nwriteback = {writeback}")
     post(desk, title="No coffee")
     assert desk.patch_json("/tickets/scp-001", {"status": "closed"}).json["status"] == "closed"
     assert desk.get("/tickets/scp-001").json["status"] == "closed"
