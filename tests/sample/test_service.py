@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from sample_app.web import MAX_BODY
-from tests.labs import need
-from tests.redis.servers import Running, programs
 from tests.sample.service import TIMEOUT, Service, settings, start
 
 
@@ -242,23 +240,3 @@ def test_the_limit_of_the_app_is_below_that_of_the_server(service: Service):
     """So a client that sends a little too much gets to read why, instead of a reset."""
     status, answer = service.request("POST", "/tickets", {"title": "x", "body": "b" * MAX_BODY})
     assert (status, "at most 65536 bytes" in answer["error"]) == (413, True)
-
-
-def test_it_starts_while_redis_is_down_and_health_follows_redis(tmp_path: Path):
-    program = programs()["valkey"]
-    need(program is not None, "there is no valkey server")
-    assert program is not None
-    (tmp_path / "redis").mkdir()
-    redis = Running(program, tmp_path / "redis")
-    chosen = settings(tmp_path, "RedisHash", f"redis://127.0.0.1:{redis.port}/0")
-    with Service(tmp_path, *chosen) as service:
-        status, said = service.request("GET", "/health")
-        assert (status, "does not answer" in said["error"]) == (503, True)
-        assert service.request("POST", "/tickets", {"title": "No coffee"})[0] == 503
-        try:
-            redis.start()
-            assert service.request("GET", "/health") == (200, {"status": "ok"})
-            assert service.request("POST", "/tickets", {"title": "No coffee"})[0] == 201
-        finally:
-            redis.stop()
-        assert service.request("GET", "/health")[0] == 503
