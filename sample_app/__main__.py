@@ -14,7 +14,7 @@ from waitress import create_server
 from waitress.utilities import Error as Refusal
 
 from napixd_store import StoreError
-from sample_app.app import make_app
+from sample_app.app import SHIPPED, make_app
 from sample_app.web import MAX_BODY
 
 
@@ -59,9 +59,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=number(0, 65535), default=8080, help="port, 0 for any (%(default)s)"
     )
-    parser.add_argument(
-        "--config", type=Path, default=Path(__file__).with_name("app.ini"), help="settings file"
-    )
+    parser.add_argument("--config", type=Path, default=SHIPPED, help="settings file")
     parser.add_argument(
         "--threads", type=number(1, 1000), default=8, help="worker threads (%(default)s)"
     )

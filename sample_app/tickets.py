@@ -27,11 +27,18 @@ class Ticket(Struct, kw_only=True):
 
 
 class Draft(Struct, forbid_unknown_fields=True):
-    """A whole ticket, as POST and PUT bring it."""
+    """A whole ticket, as POST, PUT and the form for a new one bring it."""
 
     title: Title
     body: str = ""
     status: Status = "open"
+
+
+class Revision(Draft, kw_only=True):
+    """A whole ticket, as the form for an old one brings it."""
+
+    seen: datetime
+    """When the ticket had last been changed as the form was made."""
 
 
 class Changes(Struct, forbid_unknown_fields=True):
@@ -42,12 +49,30 @@ class Changes(Struct, forbid_unknown_fields=True):
     status: Status | UnsetType = UNSET
 
 
-class Listing(Struct, forbid_unknown_fields=True):
-    """Which tickets a client wants to see."""
+class Listing(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which tickets a program wants to see."""
 
     status: Status | UnsetType = UNSET
     page: Annotated[int, Meta(ge=1)] = 1
     per_page: Annotated[int, Meta(ge=1, le=100)] = 20
+
+    def wants(self, ticket: Ticket) -> bool:
+        """Say whether *ticket* belongs on the list."""
+        return self.status in (UNSET, ticket.status)
+
+
+class Search(Struct, kw_only=True):
+    """Which tickets a person wants to see; an empty field of the form wants them all."""
+
+    q: str = ""
+    status: Status | Literal[""] = ""
+    page: Annotated[int, Meta(ge=1)] = 1
+    per_page: Annotated[int, Meta(ge=1, le=100)] = 20
+
+    def wants(self, ticket: Ticket) -> bool:
+        """Say whether *ticket* belongs on the list: it says *q* somewhere, in any case."""
+        text = f"{ticket.id}\n{ticket.title}\n{ticket.body}"
+        return self.status in ("", ticket.status) and self.q.casefold() in text.casefold()
 
 
 def from_json(kind: type[T], text: bytes) -> T:
@@ -63,16 +88,26 @@ def from_json(kind: type[T], text: bytes) -> T:
     return said
 
 
-def from_query(query: dict[str, str]) -> Listing:
-    """Return what a request's query asks for, or raise ValueError."""
+def from_form(kind: type[T], fields: dict[str, str]) -> T:
+    """Return the *kind* that the fields of a form describe, or raise ValueError."""
     try:
-        return msgspec.convert(query, Listing, strict=False)  # a query knows no numbers, only text
+        return msgspec.convert(fields, kind)
+    except ValueError as exc:
+        raise ValueError(f"Nothing is stored yet: {FIELDS}.") from exc
+
+
+def from_query(kind: type[T], query: dict[str, str]) -> T:
+    """Return the *kind* that a request's query asks for, or raise ValueError."""
+    try:
+        return msgspec.convert(query, kind, strict=False)  # a query knows no numbers, only text
     except ValueError as exc:
         raise ValueError(f"the query is not accepted: {exc}; {FILTERS}") from exc
 
 
 def given(fields: Draft | Changes) -> dict[str, Any]:
-    """Return the fields that a client named, and the defaults of a draft."""
+    """Return what a client said of a ticket's fields, and the defaults of a draft."""
     return {
-        name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET
+        name: value
+        for name in Draft.__struct_fields__
+        if (value := getattr(fields, name)) is not UNSET
     }

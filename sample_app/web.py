@@ -1,35 +1,71 @@
-"""HTTP: what a request says, and what every error looks like."""
+"""HTTP: what a request says, what every answer carries, and what every error looks like."""
 
 import json
-from typing import TypeVar
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
-from bottle import HTTPError, request, response
+from bottle import HTTPError, request, response, template
 
-from sample_app.tickets import Listing, from_json, from_query
+from sample_app.tickets import from_json, from_query
 
 T = TypeVar("T")
 
 MAX_BODY = 64 * 1024
+MAX_FORM = 4 * MAX_BODY  # a form writes a byte of a text as three: %C3
+VIEWS = [str(Path(__file__).with_name("views"))]
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",  # frame-ancestors, for browsers that do not know it
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",
+}
+"""What every answer carries: no script at all, no style but our own file, and nobody's frame."""
 
 
 def body(kind: type[T]) -> T:
-    """Return what the request's body says, or refuse it."""
-    if request.content_type.partition(";")[0].strip().lower() != "application/json":
-        raise HTTPError(415, "the body must be JSON: send it with Content-Type: application/json")
-    # A body of unknown length says how long it is only when it is read.
-    text = b"" if request.content_length > MAX_BODY else request.body.read(MAX_BODY + 1)
-    if max(request.content_length, len(text)) > MAX_BODY:
-        raise HTTPError(413, f"the body is too large: send at most {MAX_BODY} bytes")
+    """Return what the request's JSON body says, or refuse it."""
     try:
-        return from_json(kind, text)
+        return from_json(kind, sent("application/json", "JSON", MAX_BODY))
     except ValueError as exc:
         raise HTTPError(400, str(exc)) from exc
 
 
-def query() -> Listing:
+def fields() -> dict[str, str]:
+    """Return the fields of the form that the request's body is, or refuse it."""
+    text = sent("application/x-www-form-urlencoded", "a form", MAX_FORM)
+    try:
+        pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError as exc:
+        raise HTTPError(400, "the form is not accepted: it must be UTF-8") from exc
+    if len(pairs) > len(dict(pairs)):
+        raise HTTPError(400, "the form is not accepted: a field stands in it twice")
+    return {name: value.replace("\r\n", "\n") for name, value in pairs}  # as programs write them
+
+
+def sent(media_type: str, called: str, limit: int) -> bytes:
+    """Return the request's body, or refuse one of another type or size."""
+    if request.content_type.partition(";")[0].strip().lower() != media_type:
+        raise HTTPError(415, f"the body must be {called}: send it with Content-Type: {media_type}")
+    text = b""
+    if request.content_length <= limit:
+        with request.body as file:  # Bottle would leave a large one open, in a temporary file
+            text = file.read(limit + 1)  # one of unknown length says only now how long it is
+    if max(request.content_length, len(text)) > limit:
+        raise HTTPError(413, f"the body is too large: send at most {limit} bytes")
+    return text
+
+
+def query(kind: type[T]) -> T:
     """Return what the request's query says, or refuse it."""
     try:
-        return from_query(dict(request.query))
+        return from_query(kind, dict(parse_qsl(request.query_string, keep_blank_values=True)))
     except ValueError as exc:
         raise HTTPError(400, str(exc)) from exc
 
@@ -41,13 +77,39 @@ def refuse_broken_path() -> None:
         raise HTTPError(404, "Not found: the path must be UTF-8.")
 
 
-def error_as_json(error: HTTPError) -> str:
-    """Return every error, Bottle's and the plugin's too, as the JSON that clients expect."""
+def protect() -> None:
+    """Add the headers of every answer."""
+    for name, value in HEADERS.items():
+        response.set_header(name, value)
+
+
+def render(view: str, **variables: Any) -> str:
+    """Return the page that a file of `views` makes of *variables*, all of them escaped."""
+    page: str = template(view, template_lookup=VIEWS, **variables)
+    return page
+
+
+def error(error: HTTPError) -> str:
+    """Return every error, Bottle's and the plugin's too, as a page or as JSON."""
+    protect()  # no hook runs after an unexpected exception
     text = str(error.body)
-    if "bottle.route" not in request.environ:  # no handler for this path or method
-        routes = ", ".join(f"{route.method} {route.rule}" for route in request.app.routes)
-        text = f"{text} There are {routes}."
-    elif error.exception is not None and error.status_code == 500:
+    if error.exception is not None and error.status_code == 500:
         text = "the service failed, and its log says why; whether it stored anything is unknown"
+    if for_people():
+        heading = HTTPStatus(error.status_code).phrase
+        return render("error", heading=heading, text=text, typed=request.method == "POST")
+    if "bottle.route" not in request.environ:  # no handler for this path or method
+        api = [route for route in request.app.routes if "page" not in route.config]
+        text = f"{text} There are {', '.join(f'{route.method} {route.rule}' for route in api)}."
+    elif error.status_code == 404:
+        text = f"{text}: GET /tickets lists them"
     response.content_type = "application/json"
     return json.dumps({"error": text})
+
+
+def for_people() -> bool:
+    """Say whether a page is wanted: of a path that is none, browsers alone ask for HTML."""
+    route = request.environ.get("bottle.route")
+    if route is None:
+        return "text/html" in request.get_header("Accept", "")
+    return "page" in route.config

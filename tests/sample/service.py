@@ -4,9 +4,12 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -16,35 +19,43 @@ README = ROOT / "sample_app" / "README.md"
 READY = re.compile(r"Ticket desk listens on http://127\.0\.0\.1:(\d+)\n")
 TIMEOUT = 30.0
 JSON = {"Content-Type": "application/json"}
+REDIS = "redis://localhost:6379/0"
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start(
+    folder: Path, *arguments: str, module: str = "sample_app", pass_fds: tuple[int, ...] = ()
+) -> "subprocess.Popen[str]":
     """Start it in *folder*, where it keeps its tickets; its log goes there too."""
     with (folder / "service.log").open("a") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "sample_app", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+            pass_fds=pass_fds,
         )
 
 
 def settings_shown() -> list[str]:
-    """Return the INI blocks of the README: those of the shipped file, and those for files."""
+    """Return the INI blocks of the README: the shipped file, then what stands for its first."""
     return re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)
 
 
-def settings(folder: Path, backend: str) -> tuple[str, ...]:
+def settings(folder: Path, backend: str, url: str = "") -> tuple[str, ...]:
     """Return the arguments that keep the tickets in *backend*, by settings as the README's."""
     if backend == "SQLite":
         return ()
-    shipped, for_files = settings_shown()
+    shipped, for_files, for_redis = settings_shown()
     assert "backend = Directory\n" in for_files
     _store, rest = shipped.split("\n\n", 1)
-    text = for_files.replace("= Directory", f"= {backend}") + rest
-    (folder / "my.ini").write_text(text)
+    if backend == "RedisHash":
+        assert f"backend = {backend}\nurl = {REDIS}\n" in for_redis
+        text = for_redis.replace(REDIS, url)
+    else:
+        text = for_files.replace("= Directory", f"= {backend}")
+    (folder / "my.ini").write_text(text + rest)
     return "--config", "my.ini"
 
 
@@ -83,11 +94,51 @@ class Service:
             self.stdout.close()
         return self.process.returncode
 
+    def workers(self) -> list[int]:
+        """Return its processes that answer requests."""
+        return [self.process.pid]
+
     def __enter__(self) -> "Service":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.end(signal.SIGKILL)
+
+
+class Gunicorn(Service):
+    """The same app behind gunicorn, by the README's own command: two processes of four threads."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        (command,) = re.findall(r"^gunicorn .*", README.read_text(), re.MULTILINE)
+        if not arguments:
+            command = command.replace('"my.ini"', "")
+        with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+            self.port = listening.getsockname()[1]
+            fd = listening.fileno()
+            module, *given = shlex.split(command.replace("127.0.0.1:8080", f"fd://{fd}"))
+            self.process = start(folder, *given, module=module, pass_fds=(fd,))
+        assert self.process.stdout is not None
+        self.stdout = self.process.stdout
+
+    def end(self, signum: signal.Signals) -> int:
+        """Send *signum* to the master, and see to it that no worker is left."""
+        workers = self.workers() if self.process.returncode is None else []
+        code = super().end(signum)
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        return code
+
+    def workers(self) -> list[int]:
+        return children(self.process.pid)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that *pid* started, and that are not ended."""
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:  # it ended itself
+        return []
 
 
 def all_tickets(service: Service) -> list[dict[str, Any]]:

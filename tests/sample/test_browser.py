@@ -1,0 +1,397 @@
+"""The pages in a real browser: Chromium walks them, with JavaScript and without."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.webdriver import ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from sample_app.web import HEADERS
+from tests.labs import need
+from tests.sample.hostile import TEXTS
+from tests.sample.service import TIMEOUT, Service
+
+pytestmark = pytest.mark.lab
+
+DESKTOP, PHONE = (1280, 800), (360, 740)
+
+
+class Browser:
+    """Chromium at one service."""
+
+    def __init__(self, driver: webdriver.Chrome, service: Service) -> None:
+        self.driver, self.service = driver, service
+
+    def open(self, path: str) -> None:
+        self.driver.get(f"http://127.0.0.1:{self.service.port}{path}")
+
+    def find(self, css: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def texts(self, css: str) -> list[str]:
+        return [each.text for each in self.driver.find_elements(By.CSS_SELECTOR, css)]
+
+    def shows(self, css: str, *texts: str) -> None:
+        """Wait until the page, which may be under way, has these elements of these texts."""
+        waiting = WebDriverWait(
+            self.driver, TIMEOUT, 0.05, ignored_exceptions=[StaleElementReferenceException]
+        )
+        seen: list[str] = []
+
+        def there(_: object) -> bool:
+            seen[:] = self.texts(css)
+            return seen == list(texts)
+
+        with suppress(TimeoutException):
+            waiting.until(there)
+        assert seen == list(texts)
+
+    def press(self, text: str) -> None:
+        """Press the link or the button of that text."""
+        path = f"//main//*[self::a or self::button][normalize-space()='{text}']"
+        self.driver.find_element(By.XPATH, path).click()
+
+    def fill(self, name: str, text: str) -> None:
+        field = self.find(f"[name={name}]")
+        field.clear()
+        field.send_keys(text)
+
+    def run(self, script: str) -> Any:
+        return self.driver.execute_script(script)
+
+    def tell(self, command: str, **arguments: Any) -> None:
+        """Send a command of the DevTools protocol."""
+        self.driver.execute_cdp_cmd(command, arguments)
+
+    def size(self, width: int, height: int) -> None:
+        mobile = width < 600
+        self.tell(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
+        )
+
+    def scheme(self, name: str) -> None:
+        """Prefer light or dark colours."""
+        feature = {"name": "prefers-color-scheme", "value": name}
+        self.tell("Emulation.setEmulatedMedia", features=[feature])
+
+
+@contextmanager
+def browsing(folder: Path, *, javascript: bool = True) -> Iterator[webdriver.Chrome]:
+    """Start Debian's Chromium with a profile of its own."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    need(bool(chromium and driver), "there is no chromium with its chromedriver")
+    assert chromium
+    assert driver
+    options = ChromeOptions()
+    options.binary_location = chromium
+    options.add_argument("--headless=new")
+    options.add_argument("--no-sandbox")  # root has none; nothing but our own pages is loaded
+    options.add_argument("--disable-dev-shm-usage")  # which is small in a container
+    options.add_argument(f"--user-data-dir={folder / 'profile'}")
+    if not javascript:
+        blocked = {"profile.managed_default_content_settings.javascript": 2}
+        options.add_experimental_option("prefs", blocked)
+    chrome = webdriver.Chrome(options, ChromeService(driver))
+    try:
+        chrome.set_page_load_timeout(TIMEOUT)
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser and one service for the tests that can share them."""
+    folder = tmp_path_factory.mktemp("browser")
+    with Service(folder) as service, browsing(folder) as driver:
+        yield Browser(driver, service)
+
+
+@pytest.fixture
+def browser(shared: Browser) -> Browser:
+    """A browser that knows nothing, at a desk without tickets."""
+    for ticket in shared.service.request("GET", "/tickets?per_page=100")[1]["tickets"]:
+        shared.service.request("DELETE", f"/tickets/{ticket['id']}")
+    shared.driver.delete_all_cookies()
+    shared.size(*DESKTOP)
+    shared.scheme("light")
+    return shared
+
+
+# --- the walk --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
+def test_a_person_creates_edits_searches_pages_counts_and_deletes(tmp_path: Path, javascript: bool):
+    with Service(tmp_path) as service, browsing(tmp_path, javascript=javascript) as driver:
+        browser = Browser(driver, service)
+        driver.get("data:text/html,<title>off</title><script>document.title = 'on'</script>")
+        assert driver.title == ("on" if javascript else "off")
+
+        browser.open("/")
+        browser.press("Hand in the first one")
+        browser.fill("title", "No coffee")
+        browser.fill("body", "The tin is empty.")
+        browser.press("Hand in")
+        browser.shows(
+            "h1, .text, [role=status]", "The ticket is created.", "No coffee", "The tin is empty."
+        )
+
+        browser.press("Edit")
+        browser.fill("title", "No tea")
+        browser.find("#closed").click()
+        browser.press("Store")
+        browser.shows(
+            "h1, .facts .status, [role=status]", "The ticket is changed.", "No tea", "closed"
+        )
+
+        for number in range(2, 23):
+            service.request("POST", "/tickets", {"title": f"Lamp {number}"})
+        browser.open("/")
+        newest = [f"Lamp {number}" for number in range(22, 2, -1)]
+        browser.shows(".tickets a", *newest)
+        browser.press("Older")
+        browser.shows(".tickets a", "Lamp 2", "No tea")
+        browser.press("Newer")
+        browser.shows(".tickets a", *newest)
+
+        browser.fill("q", "TIN is")
+        browser.press("Search")
+        browser.shows(".tickets a", "No tea")
+        assert browser.find("[name=q]").get_attribute("value") == "TIN is"
+
+        browser.open("/counters")
+        browser.shows("dd", "21", "1", "22", "scp-023")
+        service.request("POST", "/tickets", {"title": "Lamp 23"})
+        browser.shows("dd", "22", "1", "23", "scp-024")  # it loads itself again
+
+        browser.open("/show/scp-001")
+        browser.press("Delete…")
+        browser.press("Delete")
+        browser.shows("[role=status]", "The ticket is deleted.")
+        assert service.request("GET", "/tickets/scp-001")[0] == 404
+        driver.back()
+        browser.press("Delete")
+        browser.shows("h1", "Not Found")
+
+
+def test_who_is_overtaken_finds_what_was_typed(browser: Browser):
+    id = browser.service.request("POST", "/tickets", {"title": "No coffee"})[1]["id"]
+    browser.open(f"/edit/{id}")
+    browser.fill("title", "No tea")
+    browser.service.request("PATCH", f"/tickets/{id}", {"title": "No milk"})
+    browser.press("Store")
+    browser.shows("section strong", "No milk")
+    assert browser.find("[name=title]").get_attribute("value") == "No tea"
+    browser.press("Store")
+    browser.shows("h1", "No tea")
+
+
+def test_the_keyboard_skips_to_the_content_and_shows_where_it_is(browser: Browser):
+    browser.open("/new")
+    browser.find("body").send_keys(Keys.TAB)
+    focused = browser.driver.switch_to.active_element
+    assert focused.text == "Skip to the content"
+    assert focused.rect["y"] >= 0
+    assert focused.value_of_css_property("outline-style") == "solid"
+    focused.send_keys(Keys.ENTER)
+    assert browser.driver.switch_to.active_element.tag_name == "main"
+    browser.driver.switch_to.active_element.send_keys(Keys.TAB)
+    assert browser.driver.switch_to.active_element.get_attribute("name") == "title"
+    browser.driver.switch_to.active_element.send_keys("No coffee", Keys.ENTER)
+    browser.shows("h1", "No coffee")
+
+
+@contextmanager
+def another_site(folder: Path) -> Iterator[int]:
+    """Serve *folder*, and yield the port."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"], ids=["with cookie", "without"])
+def test_a_form_on_another_site_changes_nothing(browser: Browser, tmp_path: Path, host: str):
+    """Although it has a token of this very browser, which no such page could read."""
+    browser.open("/new")
+    token = browser.find("[name=token]").get_attribute("value")
+    action = f"http://127.0.0.1:{browser.service.port}/new"
+    (tmp_path / "evil.html").write_text(
+        f"<form method=post action={action}><input name=token value={token}>"
+        "<input name=title value=Lies><button>Win</button></form>"
+    )
+    with another_site(tmp_path) as port:
+        browser.driver.get(f"http://{host}:{port}/evil.html")
+        browser.find("button").click()
+        browser.shows("h1", "Forbidden")
+    assert browser.service.request("GET", "/tickets")[1]["total"] == 0
+
+
+# --- how it looks ----------------------------------------------------------------------------
+
+UNREADABLE = """
+const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const luminance = (colour) => {
+  const [r, g, b] = parts(colour).map((c) => c / 255)
+    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const clear = (colour) => parts(colour)[3] === 0;
+const found = [];
+let seen = 0;
+for (const each of document.querySelectorAll('body *')) {
+  const own = [...each.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  if (!own && !each.matches('input, textarea')) continue;
+  seen += 1;
+  let ground = each;
+  while (ground && clear(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+  const pair = [getComputedStyle(each).color, getComputedStyle(ground).backgroundColor];
+  const [dark, light] = pair.map(luminance).sort((a, b) => a - b);
+  const ratio = (light + 0.05) / (dark + 0.05);
+  if (ratio < 4.5) found.push(`${each.outerHTML.slice(0, 80)}: ${ratio.toFixed(2)}`);
+}
+return [seen, found];
+"""
+"""Returns how many elements have a text, and those whose contrast is too low."""
+
+LONG = "A lamp in room 7 that flickers whenever somebody says " + "supercalifragilistic" * 5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_each_page_fits_and_can_be_read(
+    browser: Browser, size: tuple[int, int], scheme: str, tmp_path: Path
+):
+    """The screenshots stay in the test's folder, to be looked at."""
+    ask = browser.service.request
+    for number in range(22):
+        status = "closed" if number % 3 else "open"
+        ask("POST", "/tickets", {"title": f"No coffee in room {number}", "status": status})
+    body = "It began on Monday.\n\n  - the switch was changed\n  - the bulb was not\n"
+    id = ask("POST", "/tickets", {"title": LONG[:200], "body": body + "x" * 300})[1]["id"]
+    browser.size(*size)
+    browser.scheme(scheme)
+
+    def look(name: str) -> None:
+        browser.driver.save_screenshot(tmp_path / f"{name}.png")
+        assert browser.run("return document.documentElement.scrollWidth") <= size[0], name
+        seen, unreadable = browser.run(UNREADABLE)
+        assert seen > 5
+        assert unreadable == [], name
+
+    for name, path in [
+        ("list", "/"),
+        ("second", "/?page=2"),
+        ("nothing", "/?q=nothing"),
+        ("new", "/new"),
+        ("show", f"/show/{id}?done=created"),
+        ("edit", f"/edit/{id}"),
+        ("delete", f"/delete/{id}"),
+        ("counters", "/counters?live=no"),
+        ("error", "/show/scp-9999"),
+    ]:
+        browser.open(path)
+        look(name)
+    browser.open(f"/edit/{id}")
+    ask("PATCH", f"/tickets/{id}", {"title": "No milk"})
+    browser.press("Store")
+    look("overtaken")
+
+
+# --- hostile texts ---------------------------------------------------------------------------
+
+CANARY = "window.ran = 0; window.alert = () => { window.top.ran += 1; };"
+
+
+@pytest.fixture
+def armed(browser: Browser) -> Iterator[Callable[[str], int]]:
+    """Return what opens an address and counts the programs that ran; no policy stops them."""
+    browser.driver.get("about:blank")
+    armed = browser.driver.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": CANARY}
+    )
+    browser.tell("Page.setBypassCSP", enabled=True)
+    browser.tell("Network.enable")
+    browser.tell("Network.setBlockedURLs", urls=["*icon.svg"])  # to draw it takes half the time
+
+    def ran(path: str) -> int:
+        if path.startswith("file:"):
+            browser.driver.get(path)
+        else:
+            browser.open(path)
+        count: int = browser.run("return window.ran")
+        return count
+
+    yield ran
+    browser.driver.get("about:blank")
+    browser.tell("Network.disable")
+    browser.tell("Page.setBypassCSP", enabled=False)
+    browser.tell("Page.removeScriptToEvaluateOnNewDocument", **armed)
+
+
+def test_a_hostile_text_runs_on_no_page_even_without_the_policy(
+    browser: Browser, armed: Callable[[str], int]
+):
+    ids = [
+        browser.service.request("POST", "/tickets", {"title": text, "body": text})[1]["id"]
+        for text in TEXTS
+    ]
+    paths = ["/?per_page=100", *(f"/{page}/{id}" for page in ("show", "edit") for id in ids)]
+    paths += [f"/?{urlencode({'q': text})}" for text in TEXTS]
+    assert {path: ran for path in paths if (ran := armed(path))} == {}
+    browser.open("/?per_page=100")
+    links = "return [...document.querySelectorAll('.tickets a')].map((each) => each.textContent)"
+    assert browser.run(links) == TEXTS[::-1]
+
+
+def test_the_canary_sings_where_the_same_texts_are_markup(
+    armed: Callable[[str], int], tmp_path: Path
+):
+    """Most of them, in one context at least: else the test above would prove nothing."""
+    sang = []
+    for number, text in enumerate(TEXTS):
+        page = tmp_path / f"{number}.html"
+        page.write_text(
+            f'<!DOCTYPE html><title>{text}</title><h1>{text}</h1><input value="{text}">'
+            f"<input value='{text}'><textarea>{text}</textarea><!-- {text} --><style>{text}</style>"
+        )
+        sang.append(armed(page.as_uri()) > 0)
+    print(f"{sum(sang)} of {len(TEXTS)} ran")  # noqa: T201 - shown when it fails
+    assert sum(sang) >= 40, [text for text, ran in zip(TEXTS, sang, strict=True) if not ran]
+
+
+def test_the_policy_alone_lets_no_hostile_text_run(browser: Browser, tmp_path: Path):
+    """A second wall: a page of markup, under the policy of the desk."""
+    script = {"source": CANARY}
+    armed = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
+    policy = HEADERS["Content-Security-Policy"]
+    (tmp_path / "page.html").write_text(
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">' + "\n".join(TEXTS)
+    )
+    browser.driver.get((tmp_path / "page.html").as_uri())
+    assert browser.run("return window.ran") == 0
+    browser.tell("Page.removeScriptToEvaluateOnNewDocument", **armed)
