@@ -3,10 +3,11 @@
 import logging
 from typing import Any
 
-from bottle import HTTPError, response
+from bottle import Bottle, HTTPError, response
 from msgspec import to_builtins
 
 from napixd_store import CounterBackend, StoreError
+from napixd_store_bottle import StorePlugin
 from sample_app import desk
 from sample_app.desk import Tickets
 from sample_app.tickets import Changes, Draft, Listing, Ticket
@@ -63,10 +64,10 @@ def stats(tickets: Tickets, ticket_id: CounterBackend) -> Answer:
     return desk.count(tickets, ticket_id)
 
 
-def health(ticket_id: CounterBackend) -> Answer:
-    """Say whether the store answers, by reading the counter."""
+def health(app: Bottle, plugin: StorePlugin) -> Answer:
+    """Say whether all that the settings of *app* declare answers."""
     try:
-        _ = ticket_id.value
+        plugin.check(app)
     except StoreError as exc:
         logger.error("the store does not answer: %s", exc)
         raise HTTPError(503, "the store does not answer, and the log says why") from exc

@@ -1,9 +1,12 @@
 """The service: which path leads to which handler, for programs and for people."""
 
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from bottle import Bottle
 
+from napixd_store import Unavailable
 from napixd_store_bottle import StorePlugin
 from sample_app import api, pages, web
 
@@ -15,7 +18,7 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
     with open(settings):  # Bottle would silently pass over a file that it cannot open
         app = Bottle()
         app.config.load_config(str(settings))
-    app.install(StorePlugin())
+    plugin = app.install(StorePlugin())
     app.default_error_handler = web.error
     app.add_hook("before_request", web.refuse_broken_path)
     app.add_hook("after_request", web.protect)
@@ -27,7 +30,7 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
     app.route("/tickets/<id>", "PATCH", callback=api.change)
     app.delete("/tickets/<id>", callback=api.delete)
     app.get("/stats", callback=api.stats)
-    app.get("/health", callback=api.health)
+    app.get("/health", callback=partial(api.health, app, plugin))
 
     # `page` is a mark of our own: an error of these routes is a page too.
     app.get("/", callback=pages.listing, page=True)
@@ -40,4 +43,6 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
     app.post("/delete/<id>", callback=pages.delete, page=True)
     app.get("/counters", callback=pages.counters, page=True)
     app.get("/static/<name>", callback=pages.file, page=True)
+    with suppress(Unavailable):  # it starts while Redis is down, and /health says so
+        plugin.check(app)
     return app
