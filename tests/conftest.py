@@ -9,9 +9,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from napixd_store import configure
-from napixd_store.backends.memory import Memory, open_memory
-from napixd_store.connections import close_all, connect
+from napixd_store import configure, connections
+from napixd_store.connections import close_all
 from tests.media import BACKENDS, POLICIES, Medium
 from tests.redis.servers import empty_shared
 
@@ -32,10 +31,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     configure({})
     close_all()
-    memory = connect(open_memory, {})
-    assert isinstance(memory, Memory)
-    memory.collections.clear()
-    memory.counters.clear()
+    # They stay for as long as the process lives, and each test has a place of its own.
+    connections._live.clear()
     empty_shared()
 
 
