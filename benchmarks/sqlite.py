@@ -9,14 +9,13 @@ value, knows no other collection, keeps no order and no count.
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from benchmarks import beside
 from benchmarks.by_hand import SYNCHRONOUS, open_sqlite
+from benchmarks.contestants import Ours
 from benchmarks.measure import Contestant, Heat, Operation, Round, Suite, Value
-from napixd_store import Counter, Store, connections
 
 NOTE = (
     "The other contestant is `sqlite3` of the standard library with msgspec, by hand: one "
@@ -39,7 +38,7 @@ def heats() -> Iterator[Heat]:
         yield Heat(
             f"Durability `{durability}`: an acknowledged write survives {_SURVIVES[durability]}",
             f"Both contestants: WAL, `synchronous={synchronous}`.",
-            [partial(Ours, durability=durability), partial(ByHand, durability=durability)],
+            [partial(ours, durability=durability), partial(ByHand, durability=durability)],
             operations(),
             KEYS,
             WRITES[durability],
@@ -61,56 +60,9 @@ def operations() -> list[Operation]:
     ]
 
 
-class Ours(Contestant):
-    """`Store` and `Counter` with the backend SQLite."""
-
-    name = "napixd-store"
-
-    def __init__(self, folder: Path, durability: str) -> None:
-        place: dict[str, Any] = {"path": folder / "ours.sqlite", "durability": durability}
-        self.store = Store("benchmark", "SQLite", **place)
-        self.counter = Counter("benchmark", "SQLite", **place)
-        self.durability = self.store.durability
-
-    def get(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            store[key]
-
-    def contains(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            key in store  # noqa: B015 - asking is what is measured
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        store = self.store
-        for key, value in pairs:
-            store[key] = value
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        self.store.update(pairs)
-
-    def iterate(self, places: range) -> None:
-        for _pair in self.store.items():
-            pass
-
-    def length(self, times: range) -> None:
-        store = self.store
-        for _ in times:
-            len(store)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        store = self.store
-        for key in keys:
-            del store[key]
-
-    def increment(self, times: range) -> None:
-        increment = self.counter.increment
-        for _ in times:
-            increment()
-
-    def close(self) -> None:
-        connections.close_all()
+def ours(folder: Path, durability: str) -> Ours:
+    """Return this library on a file in *folder*."""
+    return Ours("SQLite", path=folder / "ours.sqlite", durability=durability)
 
 
 class ByHand(Contestant):
