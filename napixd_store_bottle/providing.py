@@ -17,7 +17,7 @@ Wanted = Mapping[str, Declaration]
 def provide(owner: Any, wanted: Wanted) -> Provision:
     """Return what the handlers of *owner* receive that have the arguments *wanted*; no I/O."""
     settings = settings_of(owner)
-    shared: dict[str, Any] = {}
+    lasting: dict[str, Any] = {}
     fresh: dict[str, Callable[[], Any]] = {}
     for name, declaration in wanted.items():
         with telling(declaration.section, owner.config):
@@ -28,8 +28,8 @@ def provide(owner: Any, wanted: Wanted) -> Provision:
         if getattr(one, "writeback", hasattr(one, "save")):
             fresh[name] = opened
         else:
-            shared[name] = one
-    return Provision(shared, fresh)
+            lasting[name] = one
+    return Provision(lasting, fresh)
 
 
 def defaults(owner: Any) -> Wanted:

@@ -9,7 +9,6 @@ import re
 import shlex
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime, time, timedelta, timezone
@@ -29,28 +28,13 @@ from napixd_store.serializers import JSONSerializer
 from napixd_store.serializers.tags import CONTAINERS, READERS
 from napixd_store_bottle import StorePlugin
 from tests.labs import need
-from tests.sample.service import TIMEOUT, Service
+from tests.markdown import blocks, commands
+from tests.sample.service import ADDRESS, Service
 from tests.sample.wsgi import TestApp
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-ADDRESS = "http://127.0.0.1:8080"
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-ANY_TIME = "2026-01-02T03:04:05.678901Z"
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """Return the blocks of *page* in *language*."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-
-
-def commands(block: str) -> Iterator[tuple[str, str]]:
-    """Yield each command of a console block, and what the page shows below it."""
-    _, *each = re.split(r"^\$ ", block, flags=re.MULTILINE)
-    for text in each:
-        command, _, shown = text.partition("\n")
-        yield command, shown.rstrip("\n")
 
 
 # --- blocks ----------------------------------------------------------------------------------
@@ -76,18 +60,7 @@ def test_the_first_sixty_seconds_go_as_the_readme_says(tmp_path: Path):
     shown = list(commands(talk))
     assert len(shown) == 3
     with Service(tmp_path) as service:
-        here = f"http://127.0.0.1:{service.port}"
-        assert [(command, curl(command.replace(ADDRESS, here))) for command, _ in shown] == shown
-
-
-def curl(command: str) -> str:
-    """Return what *command* prints, run by the real curl."""
-    words = shlex.split(command)
-    assert words[0] == "curl"
-    done = subprocess.run(
-        [*words, "--noproxy", "*"], capture_output=True, text=True, timeout=TIMEOUT, check=True
-    )
-    return TIME.sub(ANY_TIME, done.stdout.rstrip("\n"))
+        assert [(command, service.curl(command)) for command, _ in shown] == shown
 
 
 def test_the_scripts_that_the_readme_names_are_there():

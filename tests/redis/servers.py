@@ -25,6 +25,9 @@ from tests.labs import need
 Record = Callable[[str, object], None]
 """Shows a measured result at the end of the run."""
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-redis.md"
+"""What the docs promise of Redis; tests read its tables and settings."""
+
 STARTED = 10.0
 """Seconds for a server to answer."""
 

@@ -7,14 +7,14 @@ import pytest
 
 from napixd_store import ConfigError, Counter, Store
 from napixd_store.connections import close_all
-from tests.redis.servers import Running
-from tests.redis.test_round_trips import rows
+from tests.markdown import rows
+from tests.redis.servers import PAGE, Running
 
 Start = Callable[..., Running]
 
 LINES = {
     backend.strip("`"): line.strip("`").split()
-    for backend, (line,) in rows("The rights it needs").items()
+    for backend, (line,) in rows(PAGE, "The rights it needs").items()
     if backend.startswith("`Redis")
 }
 """Backend -> the words of its line."""

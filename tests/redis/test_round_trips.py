@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from napixd_store import Counter, CounterBackend, Store, StoreBackend
 from napixd_store.backends.redis import lua
-from tests.redis.servers import Running
+from tests.markdown import rows
+from tests.redis.servers import PAGE, Running
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-redis.md"
 BACKENDS = ["RedisHash", "RedisKey", "Redis"]
 SCRIPTS = {each.digest: each.name for each in vars(lua).values() if isinstance(each, lua.Script)}
 
@@ -63,15 +62,7 @@ A_READ_AND_A_WRITE = re.compile(r"setdefault\(k, v\)`, `s\.pop|popitem|a working
 """The operations that cost two commands; each other one costs one."""
 
 
-def rows(heading: str) -> dict[str, list[str]]:
-    """Return the rows of the table below *heading*, by their first cell."""
-    _, below = PAGE.read_text().split(f"\n## {heading}\n")
-    lines = [line for line in below.split("\n## ")[0].splitlines() if line.startswith("| ")]
-    cells = [line.strip("| ").split(" | ") for line in lines]
-    return {first: rest for first, *rest in cells}
-
-
-COSTS = rows("What an operation costs")
+COSTS = rows(PAGE, "What an operation costs")
 HEADS = COSTS.pop("operation")
 
 

@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import sample_app
-from tests.redis.servers import Running
-from tests.sample.service import Service
-from tests.test_docs import blocks
-
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-redis.md"
-SHIPPED = Path(sample_app.__file__).with_name("app.ini")
+from tests.markdown import blocks
+from tests.redis.servers import PAGE, Running
+from tests.sample.service import Service, kept_in, settings
 
 
 @pytest.mark.parametrize(
@@ -28,20 +24,18 @@ SHIPPED = Path(sample_app.__file__).with_name("app.ini")
 def test_the_desk_keeps_its_tickets_on_redis_by_settings_alone(
     tmp_path: Path, server: Running, backend: str, read: list[str]
 ) -> None:
-    (settings,) = blocks(PAGE, "ini")
-    assert "backend = RedisHash\n" in settings
-    settings = settings.replace("RedisHash", backend)
-    settings = settings.replace("redis.example.com:6379", f"127.0.0.1:{server.port}")
-    _store, declarations = SHIPPED.read_text().split("\n\n", 1)
-    (tmp_path / "my.ini").write_text(f"{settings}\n{declarations}")
-
-    with Service(tmp_path, "--config", "my.ini") as service:
+    (section,) = blocks(PAGE, "ini")
+    assert "backend = RedisHash\n" in section
+    section = section.replace("RedisHash", backend)
+    section = section.replace("redis.example.com:6379", f"127.0.0.1:{server.port}")
+    chosen = kept_in(tmp_path, section)
+    with Service(tmp_path, *chosen) as service:
         tickets = [service.request("POST", "/tickets", {"title": str(n)})[1] for n in range(3)]
         service.request("DELETE", "/tickets/scp-003")
         service.request("PATCH", "/tickets/scp-002", {"status": "closed"})
         before = [service.request("GET", path)[1] for path in ("/tickets", "/stats", "/health")]
         assert service.end(signal.SIGKILL) == -signal.SIGKILL
-    with Service(tmp_path, "--config", "my.ini") as service:
+    with Service(tmp_path, *chosen) as service:
         paths = ("/tickets", "/stats", "/health")
         assert [service.request("GET", path)[1] for path in paths] == before
         assert service.request("POST", "/tickets", {"title": "next"})[1]["id"] == "scp-004"
@@ -56,10 +50,8 @@ def test_the_desk_starts_without_its_server_and_works_when_it_comes(
 ) -> None:
     server = start()
     server.stop()
-    settings = f"[store]\nbackend = RedisHash\nurl = redis://127.0.0.1:{server.port}/0\n"
-    _store, declarations = SHIPPED.read_text().split("\n\n", 1)
-    (tmp_path / "my.ini").write_text(f"{settings}\n{declarations}")
-    with Service(tmp_path, "--config", "my.ini") as service:
+    chosen = settings(tmp_path, "RedisHash", f"redis://127.0.0.1:{server.port}/0")
+    with Service(tmp_path, *chosen) as service:
         assert service.request("POST", "/tickets", {"title": "too early"})[0] == 503
         assert service.request("GET", "/health")[0] == 503
         server.start()

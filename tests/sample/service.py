@@ -14,11 +14,18 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from tests.markdown import blocks
+
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "sample_app" / "README.md"
 READY = re.compile(r"Ticket desk listens on http://127\.0\.0\.1:(\d+)\n")
 TIMEOUT = 30.0
 JSON = {"Content-Type": "application/json"}
+ADDRESS = "http://127.0.0.1:8080"
+"""Where the pages of the docs have it."""
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+ANY_TIME = "2026-01-02T03:04:05.678901Z"
+"""What those pages show for any time."""
 REDIS = "redis://localhost:6379/0"
 
 
@@ -40,23 +47,26 @@ def start(
 
 def settings_shown() -> list[str]:
     """Return the INI blocks of the README: the shipped file, then what stands for its first."""
-    return re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)
+    return blocks(README, "ini")
+
+
+def kept_in(folder: Path, section: str) -> tuple[str, ...]:
+    """Return the arguments for the shipped settings with *section* in place of the first."""
+    _store, rest = settings_shown()[0].split("\n\n", 1)
+    (folder / "my.ini").write_text(f"{section}\n{rest}")
+    return "--config", "my.ini"
 
 
 def settings(folder: Path, backend: str, url: str = "") -> tuple[str, ...]:
     """Return the arguments that keep the tickets in *backend*, by settings as the README's."""
     if backend == "SQLite":
         return ()
-    shipped, for_files, for_redis = settings_shown()
-    assert "backend = Directory\n" in for_files
-    _store, rest = shipped.split("\n\n", 1)
+    _shipped, for_files, for_redis = settings_shown()
     if backend == "RedisHash":
         assert f"backend = {backend}\nurl = {REDIS}\n" in for_redis
-        text = for_redis.replace(REDIS, url)
-    else:
-        text = for_files.replace("= Directory", f"= {backend}")
-    (folder / "my.ini").write_text(text + rest)
-    return "--config", "my.ini"
+        return kept_in(folder, for_redis.replace(REDIS, url))
+    assert "backend = Directory\n" in for_files
+    return kept_in(folder, for_files.replace("= Directory", f"= {backend}"))
 
 
 class Service:
@@ -85,6 +95,21 @@ class Service:
             return answer.status, json.loads(answer.read() or b"null")
         finally:
             connection.close()
+
+    def curl(self, command: str) -> str:
+        """Run a page's *command* with the real curl, here; return what it prints."""
+        words = shlex.split(command.replace(ADDRESS, f"http://127.0.0.1:{self.port}"))
+        assert words[0] == "curl"
+        done = subprocess.run(
+            words,
+            # No settings and no proxy of whoever runs the tests.
+            env={"PATH": os.environ["PATH"], "NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=True,
+        )
+        return TIME.sub(ANY_TIME, done.stdout.rstrip("\n"))
 
     def end(self, signum: signal.Signals) -> int:
         """Send *signum* and return the exit code."""
