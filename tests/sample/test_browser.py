@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver import ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -46,9 +46,8 @@ class Browser:
 
     def shows(self, css: str, *texts: str) -> None:
         """Wait until the page, which may be under way, has these elements of these texts."""
-        waiting = WebDriverWait(
-            self.driver, TIMEOUT, 0.05, ignored_exceptions=[StaleElementReferenceException]
-        )
+        # Of an element whose page is replaced at this moment the driver tells in several ways.
+        waiting = WebDriverWait(self.driver, TIMEOUT, 0.05, ignored_exceptions=[WebDriverException])
         seen: list[str] = []
 
         def there(_: object) -> bool:
