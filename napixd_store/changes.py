@@ -12,9 +12,10 @@ key's text to the record that must still stand there, or to one of two words:
 ['b', 'c']
 """
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 
 class Expectation(Enum):
@@ -39,14 +40,23 @@ Expected: TypeAlias = Mapping[
 """Key's text -> the record, ABSENT or PRESENT that must still be true."""
 
 
-def unmet(expected: Expected, current: Mapping[str, bytes]) -> list[str]:
-    """Return the texts of the keys in *current* records that are not as *expected*."""
-    return [text for text, wanted in expected.items() if not _holds(wanted, current.get(text))]
+def unmet(
+    expected: Expected, current: Mapping[str, bytes], same: Callable[[Any, Any], bool] = operator.eq
+) -> list[str]:
+    """Return the texts of the keys in *current* records that are not as *expected*.
+
+    *same* says whether a record is the expected one.
+    """
+    return [
+        text for text, wanted in expected.items() if not _holds(wanted, current.get(text), same)
+    ]
 
 
-def _holds(wanted: bytes | Expectation, record: bytes | None) -> bool:
+def _holds(
+    wanted: bytes | Expectation, record: bytes | None, same: Callable[[Any, Any], bool]
+) -> bool:
     if wanted is ABSENT:
         return record is None
     if wanted is PRESENT:
         return record is not None
-    return record == wanted
+    return same(record, wanted)

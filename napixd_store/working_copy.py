@@ -9,6 +9,7 @@ decoded from; `changes` encodes it again and compares, which is how ``store[k].a
 is noticed. Read-only work on a large collection decodes and encodes nothing else.
 """
 
+import operator
 import os
 import threading
 import weakref
@@ -56,7 +57,9 @@ class WorkingCopy:
     def _write(self, changes: Changes, expected: Expected) -> None:
         with self.lock:
             records = self._loaded()
-            refused = unmet(expected, records)
+            # Equal bytes tell nothing here: a value that was changed in place keeps its record
+            # until it is saved, and an assignment may have put the same bytes there since.
+            refused = unmet(expected, records, operator.is_)
             if refused:
                 raise self._conflict(refused)
             for text, record in changes.items():

@@ -105,6 +105,17 @@ def test_a_value_changed_in_place_after_its_assignment_is_saved(open_store, seen
     assert seen["a"] == [1, 2, 3]
 
 
+def test_an_edit_notices_an_assignment_of_what_stood_there_before_a_change_in_place(open_store):
+    """The bytes are those that were loaded, but the value that the edit began with is another."""
+    store = open_store()
+    store["k"] = [0]
+    store["k"].append(9)
+    with pytest.raises(Conflict) as caught, store.edit("k") as draft:  # noqa: PT012
+        store["k"] = [0]
+        draft.append(8)
+    assert (caught.value.keys, store["k"]) == (["k"], [0])
+
+
 def test_values_reached_by_iteration_are_saved_when_changed(open_store, seen):
     seen.update({key: [] for key in range(5)})
     store = open_store()
