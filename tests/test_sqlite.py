@@ -2,9 +2,11 @@
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from napixd_store import ConfigError, CorruptData, Counter, Store, Unavailable
 from napixd_store.backends.sqlite import SQLiteStore
 from napixd_store.connections import close_all
-from tests.processes import Signal, fork, run_threads
+from tests.processes import TIMEOUT, Signal, fork, run_threads
 
 
 @pytest.fixture
@@ -257,6 +259,39 @@ def test_two_durabilities_of_one_file_see_the_same_data(path):
     assert power.snapshot() == process.snapshot() == {"a": 1, "b": 2}
     assert len(power) == len(process) == 2
     assert numbers == [1, 2, 3, 4, 5, 6]
+
+
+# --- threads that end ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "event", [close_all, lambda: fork(os.getpid).result()], ids=["close_all", "fork"]
+)
+def test_the_handle_of_a_thread_that_ends_is_closed_by_nobody_else_at_once(
+    path, monkeypatch, event
+):
+    """Two threads in ``close()`` of one handle crash Python 3.10."""
+    store = Store("shelf", "SQLite", path=path)
+    store["a"] = 1
+    closed: list[sqlite3.Connection] = []
+    begun = threading.Event()
+
+    class Slow(sqlite3.Connection):
+        def close(self) -> None:
+            closed.append(self)
+            begun.set()
+            time.sleep(0.2)
+            super().close()
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Slow))
+    thread = threading.Thread(target=store.get, args=("a",))
+    thread.start()
+    assert begun.wait(TIMEOUT)
+    event()
+    thread.join()
+    assert len(closed) == 1
+    close_all()
+    assert os.listdir(path.parent) == [path.name], "the last handle to be closed leaves one file"
 
 
 # --- locks ---------------------------------------------------------------------------------------

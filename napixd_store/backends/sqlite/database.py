@@ -8,7 +8,6 @@ what they do is done, and each is opened again when it is next used.
 
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,8 +65,27 @@ class _Session:
             self.handle.close()
             self.handle = None
 
+
+class _Lease:
+    """A thread's hold on its session, which goes with the thread.
+
+    The session stays known until its handle is closed, so that a fork, `Database.close` and the
+    end of the process wait for a thread that is closing it.
+    """
+
+    def __init__(self, session: _Session, sessions: set[_Session]) -> None:
+        self._session, self._sessions = session, sessions
+
     def __del__(self) -> None:
-        self.close()
+        # Who has the lock (a fork, `Database.close`) closes the handle, and two at once would
+        # crash Python 3.10. To wait for them might be for ever: the garbage collector calls this
+        # in any thread, whatever that thread holds.
+        if self._session.lock.acquire(blocking=False):
+            try:
+                self._session.close()
+            finally:
+                self._session.lock.release()
+        self._sessions.discard(self._session)
 
 
 class Database(Connection):
@@ -206,7 +224,7 @@ class Database(Connection):
 
     def _begin_anew(self) -> None:
         self._local = threading.local()
-        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._sessions: set[_Session] = set()
         self._held: list[_Session] = []
         self._forking = False
         self._writers = threading.Lock()
@@ -223,6 +241,7 @@ class Database(Connection):
             with self.lock:
                 session = self._local.session = _Session()
                 self._sessions.add(session)
+                self._local.lease = _Lease(session, self._sessions)
         return session
 
     def _open(self, session: _Session) -> sqlite3.Connection:
