@@ -183,13 +183,13 @@ class Server(Connection):
     ) -> tuple[Any, Failure | None]:
         stage = Stage.CONNECTING
         wire: Wire = None
-        end = deadline + self._connect_timeout
         try:
             link = link or self._route.link(name, self._inquire)
             wire, fresh = link.take()
             if fresh:
-                self._connect(link, wire, end)
-            left = (end if fresh else deadline) - time.monotonic()
+                deadline += self._connect_timeout
+                self._connect(link, wire, deadline)
+            left = deadline - time.monotonic()
             wire._sock.settimeout(max(min(left, self.timeout), _PAUSE))
             stage = Stage.SENDING
             if asking:
@@ -234,7 +234,7 @@ class Server(Connection):
 
     def _wait_for_replicas(self, where: Where, wire: Wire, deadline: float) -> None:
         # Less than the socket waits, so that the answer comes first: a server counts in tenths.
-        left = max(deadline - time.monotonic(), 2 * _PAUSE)
+        left = max(min(deadline - time.monotonic(), self.timeout), 2 * _PAUSE)
         left = max(left - _MARGIN, left / 2)
         try:
             confirmed = _exchange(wire, "WAIT", self._replicas, int(left * 1000))
