@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from coverage import Coverage
 
 from napixd_store import configure, connections
 from napixd_store.connections import close_all
@@ -34,6 +36,23 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # They stay for as long as the process lives, and each test has a place of its own.
     connections._live.clear()
     empty_shared()
+
+
+@pytest.fixture
+def unmeasured() -> Iterator[None]:
+    """Have no coverage measured.
+
+    The mark ``no_cover`` stops one measurement, and a worker of xdist has two: pytest-cov's, and
+    the one that every subprocess begins with, which goes on then.
+    """
+    stopped = []
+    while (running := Coverage.current()) is not None:
+        running.stop()
+        stopped.append(running)
+    assert not stopped or sys.gettrace() is None
+    yield
+    for each in reversed(stopped):
+        each.start()
 
 
 @pytest.fixture

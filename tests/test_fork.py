@@ -21,7 +21,7 @@ from tests.processes import Signal, fork, run
 
 # The tracer of coverage has a lock of its own, held for a moment in any thread that enters a
 # module. A child forked in that moment would wait for it for ever.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 PROMPT = 30.0
 """Seconds: a child that takes longer for a few operations hangs."""

@@ -332,7 +332,8 @@ def _changed(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[Any]:
     "steps", [20_000, pytest.param(1_000_000, marks=pytest.mark.torture)], ids="{:,}".format
 )
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.no_cover  # it would take twice as long, to measure lines that other tests run too
+# It would take twice as long, to measure lines that other tests run too.
+@pytest.mark.usefixtures("unmeasured")
 def test_a_store_differs_from_a_dict_in_no_step(quick_path: Path, backend: str, steps: int):
     """So many steps on each backend, half of them under each policy.
 
