@@ -337,6 +337,7 @@ def test_readers_do_not_wait_for_the_lock_and_a_killed_holder_releases_it(backen
     assert store["a"] == 2
 
 
+@pytest.mark.usefixtures("unmeasured")  # as all of test_fork.py
 @pytest.mark.parametrize("backend", ["File", "Directory"])
 def test_a_fork_beside_a_thread_that_writes_gives_a_child_that_can_write(backend, tmp_path):
     """And the child, by living on, does not hold the lock that the thread held."""
