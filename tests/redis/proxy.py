@@ -1,7 +1,8 @@
-"""A proxy before a real server that loses replies when told to."""
+"""A proxy before a real server that loses replies, or takes its time, when told to."""
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from selectors import EVENT_READ, DefaultSelector
@@ -15,6 +16,7 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._lock = threading.Lock()
+        self.pause = 0.0  # seconds before each piece of a request is passed on
         self.arm(b"", 0)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -58,6 +60,7 @@ class Proxy:
                         if not data:
                             return
                         if key.fileobj is client:
+                            time.sleep(self.pause)
                             losing = losing or self._is_lost(data)
                             server.sendall(data)
                         elif not losing:

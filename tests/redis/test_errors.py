@@ -32,6 +32,7 @@ from napixd_store import (
 from napixd_store.connections import close_all
 from tests.harness.netns import Machine
 from tests.redis.canaries import PASSWORD, VALUE, fails
+from tests.redis.proxy import before
 from tests.redis.servers import Running, free_ports, until
 
 pytestmark = pytest.mark.usefixtures("nothing_secret_is_logged")
@@ -210,6 +211,20 @@ def test_a_cable_pulled_while_a_call_waits_ends_it_within_its_budget(
         until(lambda: _works(counter))
         assert counter.increment() == (3 if kind == "increment" else 2)
         assert ("a" in store) == (kind == "update")
+
+
+def test_a_server_that_reads_slowly_gives_a_long_write_no_longer(guarded: Running) -> None:
+    """It is sent in parts, and each of them leaves in time."""
+    with before(guarded.port) as proxy:
+        store = opened(proxy.port, timeout=1)
+        store["k"] = VALUE
+        proxy.pause = 0.02
+        many = {f"k{n}": "x" * 4_000 for n in range(6_000)}  # more than the system buffers
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="nothing was changed"):
+            store.update(many)
+        assert time.monotonic() - started < 5  # at this pace it would take seven
+    assert list(opened(guarded)) == ["k"]
 
 
 @pytest.mark.lab

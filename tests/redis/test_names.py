@@ -121,6 +121,16 @@ def test_plain_values_are_plain_for_other_programs(
     assert server.ask("GET", f"{prefix}:counter:{{ids}}") == b"7"
 
 
+@pytest.mark.parametrize("backend", ["Redis", "RedisHash", "RedisKey"])
+def test_a_write_of_many_keys_arrives_as_it_is(backend: str, reach: Mapping[str, Any]) -> None:
+    """Such a command is sent in parts, each of which begins with a key or a value like these."""
+    store = Store("c", backend=backend, **reach)
+    many = {f"{number} é\n$1": f" {number}\r\n*1" for number in range(3_000)}
+    store.update(many)
+    store.save()
+    assert Store("c", backend=backend, **reach).snapshot() == many
+
+
 def test_the_kinds_of_stores_never_meet(reach: Mapping[str, Any]) -> None:
     kinds = ("Redis", "RedisHash", "RedisKey")
     stores = [Store("c", backend=kind, writeback=False, **reach) for kind in kinds]

@@ -8,7 +8,7 @@ whole, a redirection), and a read, once.
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from redis.exceptions import TimeoutError as DriverTimeoutError
@@ -35,6 +35,7 @@ Where = Callable[[], str]
 
 Command = tuple[Any, ...]
 
+_PART = 1000  # arguments of a command
 _PAUSE = 0.05  # seconds between two looks at a server that is loading
 _MARGIN = 0.2
 _REDIRECTIONS = 5
@@ -189,12 +190,13 @@ class Server(Connection):
             if fresh:
                 deadline += self._connect_timeout
                 self._connect(link, wire, deadline)
-            left = deadline - time.monotonic()
-            wire._sock.settimeout(max(min(left, self.timeout), _PAUSE))
+            self._limit(wire, deadline)
             stage = Stage.SENDING
             if asking:
                 _exchange(wire, "ASKING")
-            wire.send_packed_command(wire.pack_command(*command), check_health=False)
+            for part in _packed(wire, command):
+                wire.send_packed_command((part,), check_health=False)
+                self._limit(wire, deadline)
             stage = Stage.WAITING
             reply = wire.read_response()
             if writing and self._replicas:
@@ -231,6 +233,10 @@ class Server(Connection):
             warn_of_eviction(lambda *c: _exchange(wire, *c), self.place, strict=self._strict)
         if self._asked is not None:
             check_durability(lambda *c: _exchange(wire, *c), self.place, self._asked, self._needs)
+
+    def _limit(self, wire: Wire, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        wire._sock.settimeout(max(min(left, self.timeout), _PAUSE))
 
     def _wait_for_replicas(self, where: Where, wire: Wire, deadline: float) -> None:
         # Less than the socket waits, so that the answer comes first: a server counts in tenths.
@@ -271,6 +277,19 @@ def _hurry(wire: Wire, seconds: float) -> None:
     wire.socket_connect_timeout = wire.socket_timeout = seconds
     if wire._sock is not None:
         wire._sock.settimeout(seconds)
+
+
+def _packed(wire: Wire, command: Command) -> Iterator[bytes]:
+    """Yield *command* as it is sent; a long one in parts: one is read while the next is packed."""
+    if len(command) <= _PART:
+        yield from wire.pack_command(*command)
+        return
+    yield b"*%d\r\n" % len(command)
+    for start in range(0, len(command), _PART):
+        part = command[start : start + _PART]
+        # redis-py takes a first argument apart at its spaces, so it gets one of ours.
+        ahead = b"*%d\r\n$1\r\nx\r\n" % (len(part) + 1)
+        yield b"".join(wire.pack_command("x", *part)).removeprefix(ahead)
 
 
 def _exchange(wire: Wire, *command: Any) -> Any:
