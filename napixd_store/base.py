@@ -30,7 +30,7 @@ from napixd_store.connections import Connection, Opener, connect
 from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, Conflict, CorruptData, InvalidValue, WrongType
 from napixd_store.integers import exact, in_range
-from napixd_store.names import check_name, decode_key, encode_key
+from napixd_store.names import check_name, decode_key, encode_key, encode_keys
 from napixd_store.options import bind
 from napixd_store.serializers import choose
 from napixd_store.working_copy import WorkingCopy
@@ -250,7 +250,7 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         """Take over pairs as ``dict.update`` does, in one atomic write: all of them or none."""
         merged: dict[Key, V] = dict(other, **named)
         if merged:
-            self._put({encode_key(key): value for key, value in merged.items()}, {})
+            self._put(encode_keys(merged), {})
 
     def __ior__(self, other: Any) -> "StoreBackend[V]":  # type: ignore[misc]  # | gives a dict
         self.update(other)
@@ -381,9 +381,8 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         return self if self._copy is None else self._copy
 
     def _put(self, values: Mapping[str, V], expected: Expected) -> dict[str, bytes]:
-        dumps = self._serializer.dumps
         try:
-            records = {text: dumps(text, value) for text, value in values.items()}
+            records = self._serializer.dumps_many(values)
             refused = max(map(len, records.values())) > self._max_bytes
         except InvalidValue:
             records, refused = {}, True

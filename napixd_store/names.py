@@ -10,7 +10,12 @@ begins with the mark is marked once more, so that no two keys share a text:
 17
 """
 
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
 from napixd_store.errors import CorruptData, InvalidKey, InvalidName
+
+V = TypeVar("V")
 
 MAX_LENGTH = 1_000
 """Code points of a name or of a key's text, at most."""
@@ -57,6 +62,22 @@ def encode_key(key: object) -> str:
     raise InvalidKey(
         f"a key must be a str or an int, not {type(key).__name__}: {_HINTS.get(type(key), _HINT)}"
     )
+
+
+def encode_keys(pairs: Mapping[Any, V]) -> Mapping[str, V]:
+    """Return *pairs* under the texts of their keys: themselves where each is its own text.
+
+    Raises:
+        InvalidKey: as `encode_key`.
+    """
+    for key in pairs:
+        if type(key) is not str or not key.isascii() or not 0 < len(key) <= MAX_LENGTH:
+            break
+        if key[0] == _MARK:
+            break
+    else:
+        return pairs
+    return {encode_key(key): value for key, value in pairs.items()}
 
 
 def decode_key(text: str) -> str | int:

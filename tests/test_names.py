@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from napixd_store import ConfigError, CorruptData, InvalidKey, InvalidName, InvalidValue
-from napixd_store.names import MAX_LENGTH, check_name, decode_key, encode_key
+from napixd_store.names import MAX_LENGTH, check_name, decode_key, encode_key, encode_keys
 from napixd_store.testing.cases import numbered
 from tests.media import Medium
 from tests.strategies import keys, names
@@ -68,6 +68,20 @@ def test_no_two_keys_share_a_text(pairs: int):
 
     differ()
     assert seen >= pairs
+
+
+@given(st.lists(keys, unique_by=lambda key: (type(key), key)))
+@example(["a", "=", 1])
+@example(["a", "é"])
+def test_many_keys_have_the_texts_that_each_has(drawn: list[str | int]):
+    pairs = {key: place for place, key in enumerate(drawn)}
+    assert encode_keys(pairs) == {encode_key(key): place for key, place in pairs.items()}
+
+
+@pytest.mark.parametrize("key", [b"k", 1.5, True, None, (), "", "\ud800", "k" * (MAX_LENGTH + 1)])
+def test_an_invalid_key_among_many_is_found(key: Any):
+    with pytest.raises(InvalidKey):
+        encode_keys({"a": 1, key: 2})
 
 
 def test_what_differs_in_code_differs_in_the_medium(medium: Medium):

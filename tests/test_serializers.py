@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napixd_store import ConfigError, CorruptData, InvalidValue, Store
 from napixd_store.serializers import JSONSerializer
@@ -25,6 +26,16 @@ from tests.media import Medium
 from tests.strategies import form, values
 
 PLAIN = JSONSerializer()
+
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.sampled_from(["\n", "é", "$"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab\n"), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 # --- plain JSON ------------------------------------------------------------------------------
@@ -43,6 +54,15 @@ def test_plain_data_is_plain_json():
     assert json.loads(PLAIN.dumps("k", value)) == value
     assert PLAIN.dumps("k", 17) == b"17"
     assert PLAIN.dumps("k", "é") == '"é"'.encode()
+
+
+@given(st.lists(values, max_size=8), st.lists(plain, min_size=1, max_size=3))
+@settings(max_examples=100)
+def test_many_values_have_the_records_that_each_has(odd: list[Any], usual: list[Any]):
+    """Some hundred at a time are encoded at once, where all of those are plain."""
+    chosen = [*usual * 300, *odd, *usual * 300]
+    many = {str(place): value for place, value in enumerate(chosen)}
+    assert PLAIN.dumps_many(many) == {key: PLAIN.dumps(key, many[key]) for key in many}
 
 
 def test_equal_sets_have_equal_records():

@@ -317,6 +317,10 @@ def cycles() -> Iterator[tuple[Any, str]]:
     wide: list[Any] = [1]
     wide += [wide, wide]
     yield wide, "value[1] contains itself"
+    one: list[Any] = []
+    other = [one] * 9
+    one += [other] * 9  # each level down has nine times as many
+    yield one, "value[0][0] contains itself"
     named: dict[str, Any] = {}
     named["a"] = [0, named]
     yield named, "value['a'][1] contains itself"
@@ -326,7 +330,7 @@ def cycles() -> Iterator[tuple[Any, str]]:
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), list(cycles()), ids=["list", "wide", "dict", "inner"]
+    ("value", "message"), list(cycles()), ids=["list", "wide", "wider", "dict", "inner"]
 )
 def test_a_cycle_is_named(medium: Medium, value: Any, message: str):
     store = medium.store()

@@ -5,24 +5,15 @@ types, or the value was refused. The package knows nothing of stores: its errors
 inside the value, and the caller adds which store and key.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from napixd_store.errors import ConfigError
 from napixd_store.serializers.pickled import PickleSerializer
+from napixd_store.serializers.serializer import Serializer
 from napixd_store.serializers.tagged import JSONSerializer
 from napixd_store.serializers.typed import TypedSerializer
 
 __all__ = ["JSONSerializer", "PickleSerializer", "Serializer", "TypedSerializer", "choose"]
-
-
-class Serializer(Protocol):
-    """What a store needs of a serializer; ``key`` is there for those that sign the record."""
-
-    def dumps(self, key: str, value: Any) -> bytes:
-        """Return the record for *value*, or raise `InvalidValue`."""
-
-    def loads(self, key: str, record: bytes) -> Any:
-        """Return the value of *record*, or raise `CorruptData`."""
 
 
 def choose(

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from napixd_store.errors import CorruptData, InvalidValue
+from napixd_store.serializers.serializer import Serializer
 
 
 class _Pickled(msgspec.Struct, rename={"pickle": "$pickle"}, forbid_unknown_fields=True):
@@ -15,7 +16,7 @@ class _Pickled(msgspec.Struct, rename={"pickle": "$pickle"}, forbid_unknown_fiel
 _PICKLED = msgspec.json.Decoder(_Pickled)
 
 
-class PickleSerializer:
+class PickleSerializer(Serializer):
     """Pickles, each signed with a secret over where it stands, for those who ask for them.
 
     Reading checks the signature (HMAC-SHA256, RFC 2104) before anything is unpickled, so who can

@@ -16,28 +16,34 @@ Traceback (most recent call last):
 napixd_store.errors.InvalidValue: value['a'][0]: builtin_function_or_method cannot be stored
 """
 
-import math
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from math import inf
 from typing import Any
 
 import msgspec
 
 from napixd_store.errors import CorruptData, InvalidValue
+from napixd_store.serializers.serializer import Serializer
 from napixd_store.serializers.tags import LARGEST, MAX_DEPTH, SMALLEST, tagged, untagged
 
 _DOLLAR = ord("$")  # bytes find one byte ten times faster than two
 _TAG = b'"$'
 
+_CHUNK = 500  # values at once: few enough that their JSON is not held twice over
+
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder().decode
 
 
-class JSONSerializer:
+class JSONSerializer(Serializer):
     """Plain JSON where the value is plain, tagged JSON where it is not. Executes nothing."""
 
     def dumps(self, key: str, value: Any) -> bytes:
         """Return *value* as JSON; plain values take a path without any copy."""
         try:
-            if _is_plain(value):
+            if _are_plain((value,)):
                 try:
                     return _encode(value)
                 except UnicodeEncodeError:  # a lone surrogate, which only a tag can carry
@@ -45,6 +51,23 @@ class JSONSerializer:
             return _encode(tagged(value))
         except RecursionError:
             raise InvalidValue("value is nested too deeply for the stack that is left") from None
+
+    def dumps_many(self, values: Mapping[str, Any]) -> dict[str, bytes]:
+        """Return *values* as JSON by key; many plain ones are encoded at once."""
+        if len(values) == 1:
+            ((key, value),) = values.items()
+            return {key: self.dumps(key, value)}
+        listed = list(values.values())
+        records: list[bytes] = []
+        for start in range(0, len(listed), _CHUNK):
+            records += self._dumps_chunk(listed[start : start + _CHUNK])
+        return dict(zip(values, records, strict=True))
+
+    def _dumps_chunk(self, values: list[Any]) -> list[bytes]:
+        with suppress(UnicodeEncodeError, RecursionError):
+            if _are_plain(values):
+                return _encode_lines(values).split(b"\n")[:-1]  # JSON has no other line ends
+        return [self.dumps("", value) for value in values]
 
     def loads(self, key: str, record: bytes) -> Any:
         """Return the value of a JSON *record*."""
@@ -60,36 +83,48 @@ class JSONSerializer:
             raise CorruptData(f"the record is not valid ({type(exc).__name__})") from None
 
 
-_AS_THEY_ARE = frozenset({str, bool, type(None)})
+def _are_plain(values: Collection[Any]) -> bool:  # noqa: C901 - see below: loops, no calls
+    """Whether JSON keeps all *values* as they are; exact types only: subclasses would be lost.
 
-
-def _is_plain(value: Any, depth: int = 0) -> bool:  # noqa: C901 - see below: one loop, no calls
-    """Whether JSON keeps *value* as it is; exact types only, since subclasses would be lost.
-
-    Scalars are looked at where they stand: a call for each would cost more than encoding them.
+    Goes down level by level, and looks at scalars where they stand: a call for each value, let
+    alone for each member, would cost more than encoding it.
     """
-    kind = type(value)
-    if kind is dict:
-        for name in value:
-            if type(name) is not str:
-                return False
-        if len(value) == 1 and "$" in name[:1]:
+    level = 0
+    while values:
+        containers: list[Any] = []
+        for value in values:
+            kind = type(value)
+            if kind is dict:
+                for name in value:
+                    if type(name) is not str:
+                        return False
+                if len(value) == 1 and "$" in name[:1]:
+                    return False
+                members = value.values()
+            elif kind is list:
+                members = value
+            else:
+                members = (value,)
+            for member in members:
+                kind = type(member)
+                if kind is str:
+                    continue
+                if kind is int:
+                    if not SMALLEST <= member <= LARGEST:
+                        return False
+                elif kind is float:
+                    if not -inf < member < inf:
+                        return False
+                elif kind is bool or member is None:
+                    continue
+                elif member is value:  # neither a scalar nor a container, or one in itself
+                    return False
+                else:
+                    containers.append(member)
+        level += 1
+        if level > MAX_DEPTH:
             return False
-        members = value.values()
-    elif kind is list:
-        members = value
-    else:
-        members = (value,)
-    for member in members:
-        kind = type(member)
-        if kind in _AS_THEY_ARE:
-            continue
-        if kind is int:
-            if member < SMALLEST or member > LARGEST:
-                return False
-        elif kind is float:
-            if not math.isfinite(member):
-                return False
-        elif member is value or depth + 1 == MAX_DEPTH or not _is_plain(member, depth + 1):
-            return False
+        values = containers
+        if len(containers) > _CHUNK:  # maybe the same ones again and again
+            values = {id(container): container for container in containers}.values()
     return True

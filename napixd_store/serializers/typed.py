@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from napixd_store.errors import CorruptData, InvalidValue
+from napixd_store.serializers.serializer import Serializer
 
 
-class TypedSerializer:
+class TypedSerializer(Serializer):
     """Values of one declared type (dataclass, msgspec.Struct, TypedDict …) as natural JSON.
 
     Validated on the way in as on the way out, so what is stored is always of the type.

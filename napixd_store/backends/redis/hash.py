@@ -1,6 +1,7 @@
 """Stores in Redis that keep a collection as one hash."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from typing import TypeVar
 
 from napixd_store.backends.redis.lua import HASH_WRITE, packed
@@ -43,13 +44,14 @@ class RedisHashStore(ServerStore[V]):
 
     def _write(self, changes: Changes, expected: Expected) -> None:
         server, name = self._connection, self._name
-        gone = [text for text, record in changes.items() if record is None]
-        if len(gone) < len(changes):
+        if any(changes.values()):
             self._register()
-        if not expected and not gone:
-            pairs = [part for pair in changes.items() for part in pair]
+        if all(changes.values()) and not expected:
+            pairs = chain.from_iterable(changes.items())
             server.write(self._where, name, "HSET", name, *pairs)
-        elif len(gone) == len(changes) and (not expected or _expects_just_that(gone, expected)):
+            return
+        gone = [text for text, record in changes.items() if record is None]
+        if len(gone) == len(changes) and (not expected or _expects_just_that(gone, expected)):
             deleted = server.write(self._where, name, "HDEL", name, *gone)
             if expected and not deleted:
                 raise self._conflict(gone)
