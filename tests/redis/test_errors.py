@@ -213,13 +213,16 @@ def test_a_cable_pulled_while_a_call_waits_ends_it_within_its_budget(
         assert ("a" in store) == (kind == "update")
 
 
-def test_a_server_that_reads_slowly_gives_a_long_write_no_longer(guarded: Running) -> None:
-    """It is sent in parts, and each of them leaves in time."""
+@pytest.mark.parametrize(("size", "count"), [(4_000, 6_000), (100, 150_000)])
+def test_a_server_that_reads_slowly_gives_a_long_write_no_longer(
+    guarded: Running, size: int, count: int
+) -> None:
+    """It is sent in parts, and each of them leaves in time, be it large or small."""
     with before(guarded.port) as proxy:
         store = opened(proxy.port, timeout=1)
         store["k"] = VALUE
         proxy.pause = 0.02
-        many = {f"k{n}": "x" * 4_000 for n in range(6_000)}  # more than the system buffers
+        many = {f"k{n}": "x" * size for n in range(count)}  # more than the system buffers
         started = time.monotonic()
         with pytest.raises(Unavailable, match="nothing was changed"):
             store.update(many)

@@ -190,14 +190,13 @@ class Server(Connection):
             if fresh:
                 deadline += self._connect_timeout
                 self._connect(link, wire, deadline)
-            self._limit(wire, deadline)
             stage = Stage.SENDING
             if asking:
-                _exchange(wire, "ASKING")
-            for part in _packed(wire, command):
-                wire.send_packed_command((part,), check_health=False)
                 self._limit(wire, deadline)
+                _exchange(wire, "ASKING")
+            self._send(wire, command, deadline)
             stage = Stage.WAITING
+            self._limit(wire, deadline)
             reply = wire.read_response()
             if writing and self._replicas:
                 self._wait_for_replicas(where, wire, deadline)
@@ -233,6 +232,13 @@ class Server(Connection):
             warn_of_eviction(lambda *c: _exchange(wire, *c), self.place, strict=self._strict)
         if self._asked is not None:
             check_durability(lambda *c: _exchange(wire, *c), self.place, self._asked, self._needs)
+
+    def _send(self, wire: Wire, command: Command, deadline: float) -> None:
+        for place, part in enumerate(_packed(wire, command)):
+            if place and time.monotonic() >= deadline:
+                raise DriverTimeoutError("Timeout writing to socket")
+            self._limit(wire, deadline)
+            wire.send_packed_command((part,), check_health=False)
 
     def _limit(self, wire: Wire, deadline: float) -> None:
         left = deadline - time.monotonic()
@@ -279,7 +285,7 @@ def _hurry(wire: Wire, seconds: float) -> None:
         wire._sock.settimeout(seconds)
 
 
-def _packed(wire: Wire, command: Command) -> Iterator[bytes]:
+def _packed(wire: Wire, command: Command) -> Iterator[bytes | memoryview]:
     """Yield *command* as it is sent; a long one in parts: one is read while the next is packed."""
     if len(command) <= _PART:
         yield from wire.pack_command(*command)
@@ -288,8 +294,10 @@ def _packed(wire: Wire, command: Command) -> Iterator[bytes]:
     for start in range(0, len(command), _PART):
         part = command[start : start + _PART]
         # redis-py takes a first argument apart at its spaces, so it gets one of ours.
-        ahead = b"*%d\r\n$1\r\nx\r\n" % (len(part) + 1)
-        yield b"".join(wire.pack_command("x", *part)).removeprefix(ahead)
+        first, *rest = wire.pack_command("x", *part)
+        ahead = len(b"*%d\r\n$1\r\nx\r\n" % (len(part) + 1))
+        yield memoryview(first)[ahead:]
+        yield from rest
 
 
 def _exchange(wire: Wire, *command: Any) -> Any:
