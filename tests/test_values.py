@@ -318,9 +318,12 @@ def cycles() -> Iterator[tuple[Any, str]]:
     wide += [wide, wide]
     yield wide, "value[1] contains itself"
     one: list[Any] = []
-    other = [one] * 9
-    one += [other] * 9  # each level down has nine times as many
+    other = [one] * 3000
+    one += [other] * 400  # each level down has so many times more
     yield one, "value[0][0] contains itself"
+    tree: dict[str, Any] = {"up": None}
+    tree["children"] = [{"up": tree, "children": []} for _ in range(300)]
+    yield tree, "value['children'][0]['up'] contains itself"
     named: dict[str, Any] = {}
     named["a"] = [0, named]
     yield named, "value['a'][1] contains itself"
@@ -330,7 +333,7 @@ def cycles() -> Iterator[tuple[Any, str]]:
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), list(cycles()), ids=["list", "wide", "wider", "dict", "inner"]
+    ("value", "message"), list(cycles()), ids=["list", "wide", "wider", "tree", "dict", "inner"]
 )
 def test_a_cycle_is_named(medium: Medium, value: Any, message: str):
     store = medium.store()

@@ -30,7 +30,9 @@ from napixd_store.serializers.tags import LARGEST, MAX_DEPTH, SMALLEST, tagged, 
 _DOLLAR = ord("$")  # bytes find one byte ten times faster than two
 _TAG = b'"$'
 
-_CHUNK = 500  # values at once: few enough that their JSON is not held twice over
+_CHUNK = 100  # values at once: their JSON is held twice for that long
+_MANY = 500  # containers of a level, among which it pays to look for the same ones
+_DEEP = 8  # levels
 
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -125,6 +127,10 @@ def _are_plain(values: Collection[Any]) -> bool:  # noqa: C901 - see below: loop
         if level > MAX_DEPTH:
             return False
         values = containers
-        if len(containers) > _CHUNK:  # maybe the same ones again and again
-            values = {id(container): container for container in containers}.values()
+        if len(containers) > _MANY or level > _DEEP:
+            distinct = {id(container): container for container in containers}
+            if len(distinct) < len(containers):
+                if level > _DEEP:  # maybe a cycle, and tagged() finds it sooner
+                    return False
+                values = distinct.values()
     return True
