@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             host=options.host,
             port=options.port,
             threads=options.threads,
+            backlog=4096,  # who comes in a crowd waits; beyond waitress's 1024 some are reset
             # The app refuses what is larger than its own limit, and says so to a client that has
             # sent it all. Waitress hangs up on what is far larger, before it fills the disk.
             max_request_body_size=16 * MAX_BODY,
