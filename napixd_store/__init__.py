@@ -12,6 +12,7 @@ kept under a *name*. A *backend* says where.
 """
 
 from napixd_store.base import StoreBackend
+from napixd_store.connections import close_all
 from napixd_store.counter import CounterBackend
 from napixd_store.errors import (
     ConfigError,
@@ -55,5 +56,6 @@ __all__ = [
     "StoreFull",
     "Unavailable",
     "WrongType",
+    "close_all",
     "configure",
 ]

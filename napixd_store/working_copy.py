@@ -10,13 +10,13 @@ is noticed. Read-only work on a large collection decodes and encodes nothing els
 """
 
 import operator
-import os
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from napixd_store.changes import ABSENT, Changes, Expected, unmet
+from napixd_store.processes import on_new_process
 
 _Refuse = Callable[[list[str]], Exception]
 
@@ -155,4 +155,4 @@ def _renew_locks() -> None:
         copy.lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_renew_locks)
+on_new_process(_renew_locks)

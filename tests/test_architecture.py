@@ -20,6 +20,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.integers",
         "napixd_store.options",
         "napixd_store.places",
+        "napixd_store.processes",
         "napixd_store.disk",
         "napixd_store.serializers",
     ],

@@ -29,9 +29,9 @@ class Noted(Connection):
         self.told.append("after fork in parent")
         super().after_fork_in_parent()
 
-    def after_fork_in_child(self) -> None:
+    def begin_anew(self) -> None:
         self.told.append("after fork in child")
-        super().after_fork_in_child()
+        super().begin_anew()
 
 
 def open_noted(*, name: str = "default", extra: Any = None) -> Noted:

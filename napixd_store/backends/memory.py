@@ -21,6 +21,7 @@ class Memory(Connection):
     """All collections and counters of this process. `lock` guards every change."""
 
     place = "the memory of this process"
+    holds_data = True
 
     def __init__(self) -> None:
         super().__init__()

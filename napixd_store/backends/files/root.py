@@ -47,10 +47,10 @@ class Root(Connection):
         self._examined = False
         self._cleared: set[str] = set()
 
-    def after_fork_in_child(self) -> None:
+    def begin_anew(self) -> None:
         """Clear once more: the child may be there because its predecessor crashed."""
+        super().begin_anew()
         self._cleared.clear()
-        super().after_fork_in_child()
 
     def path(self, name: str) -> str:
         """Return the path of the file or folder *name*."""

@@ -105,11 +105,11 @@ class Server(Connection):
         for link in self._route.links():
             link.close()
 
-    def after_fork_in_child(self) -> None:
+    def begin_anew(self) -> None:
         """Leave the parent its sockets: the child connects anew."""
+        super().begin_anew()
         for link in self._route.links():
             link.forget()
-        super().after_fork_in_child()
 
     # --- exchanges ---------------------------------------------------------------------------
 

@@ -217,10 +217,10 @@ class Database(Connection):
         self._forking = False
         self.lock.release()
 
-    def after_fork_in_child(self) -> None:
+    def begin_anew(self) -> None:
         """Forget the other threads' sessions: their threads do not exist here."""
+        super().begin_anew()
         self._begin_anew()
-        self.lock.release()
 
     def _begin_anew(self) -> None:
         self._local = threading.local()
