@@ -1,6 +1,7 @@
 """A fork is noticed by whoever made it, told of it or not, and everything is renewed once."""
 
 import ctypes
+import mmap
 import os
 import threading
 from contextlib import suppress
@@ -30,7 +31,7 @@ def renewals(request, monkeypatch):
     """Return a list to which each renewal adds the process's id."""
     told = []
     if request.param == "page":
-        assert isinstance(processes._here, processes.mmap.mmap), "Linux clears the byte"
+        assert isinstance(processes._here, mmap.mmap), "Linux clears the byte"
     else:
         monkeypatch.setattr(processes, "_here", processes._ByProcessId())
     monkeypatch.setattr(processes, "_renewals", [lambda: told.append(os.getpid())])
