@@ -3,7 +3,7 @@
 A backend says which options it takes by the signature of its opener, and nowhere else. Here
 given options are held against such signatures: an unknown or mistyped one is an error that
 names the nearest known option, and a text (from an INI file, a URL or the environment) is
-turned into the declared type, never into a guessed one.
+turned into the declared type, never into a guessed one. A ``Path`` becomes an absolute one.
 
 >>> def opener(*, host: str = "localhost", port: int = 6379, ssl: bool = False): ...
 >>> bind("RedisStore", {"port": "6380", "ssl": "yes"}, opener)
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from napixd_store.errors import ConfigError
+from napixd_store.places import located
 
 
 class Secret:
@@ -67,7 +68,7 @@ def bind(
                 raise ConfigError(f"{what}: the option {name!r} is missing")
     return [
         {
-            name: _coerced(what, name, value, names[name])
+            name: _coerced(f"{what}: the option {name!r}", value, names[name])
             for name, value in options.items()
             if name in names
         }
@@ -105,8 +106,12 @@ def _required(function: Callable[..., Any]) -> list[str]:
     return [name for name in _keywords(function) if name not in defaults]
 
 
-def _coerced(what: str, name: str, value: Any, hint: Any) -> Any:
-    alternatives = _alternatives(hint)
+def _coerced(what: str, value: Any, hint: Any) -> Any:
+    found = _taken(what, value, _alternatives(hint))
+    return located(what, found) if isinstance(found, Path) else found
+
+
+def _taken(what: str, value: Any, alternatives: tuple[Any, ...]) -> Any:
     for kind in alternatives:
         if _fits(value, kind):
             with suppress(OverflowError):
@@ -118,12 +123,17 @@ def _coerced(what: str, name: str, value: Any, hint: Any) -> Any:
             except (KeyError, ValueError):
                 continue
     wanted = " or ".join(_described(kind) for kind in alternatives)
-    given = "a text that is none" if isinstance(value, str) else type(value).__name__
-    hint_for_ini = " (';' and '#' begin no comment behind an INI value)"
-    raise ConfigError(
-        f"{what}: the option {name!r} must be {wanted}, not {given}"
-        f"{hint_for_ini if isinstance(value, str) else ''}"
-    )
+    raise ConfigError(f"{what} must be {wanted}, not {_given(value)}")
+
+
+def _given(value: Any) -> str:
+    if not isinstance(value, str):
+        return type(value).__name__
+    if not value.strip():
+        return "an empty text"
+    if ";" in value or "#" in value:
+        return "the text given (';' and '#' begin no comment behind an INI value)"
+    return "the text given"
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -147,7 +157,7 @@ def _from_text(text: str, kind: Any) -> Any:
         return _WORDS[text.strip().lower()]
     if kind in (int, float):
         return kind(text)
-    if kind in (Path, Secret):
+    if kind is Secret or (kind is Path and text.strip()):
         return kind(text)
     raise ValueError
 

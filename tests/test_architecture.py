@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS: list[list[str]] = [
     ["napixd_store.errors"],
+    ["napixd_store.places"],
     [
         "napixd_store.names",
         "napixd_store.changes",
         "napixd_store.integers",
         "napixd_store.options",
-        "napixd_store.places",
         "napixd_store.processes",
         "napixd_store.disk",
         "napixd_store.serializers",

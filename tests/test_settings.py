@@ -68,6 +68,8 @@ BAD_URLS = {
     "/var/desk.sqlite": "the scheme '' is not known (known: file, memory, redis, rediss, ",
     "sqlite://var/desk.sqlite": "sqlite: has no host: write sqlite:///absolute/path",
     "memory://host": "memory: has no host",
+    "sqlite:///~/desk.sqlite": "write sqlite:~/… for what lies at home",
+    "file:///~ann/stores": "write file:~/… for what lies at home",
 }
 
 
@@ -79,6 +81,16 @@ def test_a_bad_url_is_refused(url: Any, text: str):
             function("x")
         assert str(caught.value).startswith("$NAPIXD_STORE_URL: ")
         assert BAD_URLS[text] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "option"), [("file:?root=", "root"), ("sqlite:?path=", "path"), ("sqlite:%00", "path")]
+)
+def test_a_place_in_a_url_is_held_to_what_any_path_is(url: Any, text: str, option: str):
+    url(text)
+    for function in (Store, Counter):
+        with pytest.raises(ConfigError, match=f"the option '{option}' must"):
+            function("x")
 
 
 def test_a_secret_in_a_url_is_not_shown(url: Any):
