@@ -30,7 +30,7 @@ from napixd_store.connections import Connection, Opener, connect
 from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, Conflict, CorruptData, InvalidValue, WrongType
 from napixd_store.integers import exact, in_range
-from napixd_store.names import check_name, decode_key, encode_key, encode_keys
+from napixd_store.names import check_name, decode_key, encode_key, merged
 from napixd_store.options import bind
 from napixd_store.serializers import choose
 from napixd_store.working_copy import WorkingCopy
@@ -248,9 +248,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
 
     def update(self, other: Any = (), /, **named: V) -> None:
         """Take over pairs as ``dict.update`` does, in one atomic write: all of them or none."""
-        merged: dict[Key, V] = dict(other, **named)
-        if merged:
-            self._put(encode_keys(merged), {})
+        values = merged(other, named)
+        if values:
+            self._put(values, {})
 
     def __ior__(self, other: Any) -> "StoreBackend[V]":  # type: ignore[misc]  # | gives a dict
         self.update(other)
