@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS: list[list[str]] = [
     ["napixd_store.errors"],
-    ["napixd_store.places"],
+    ["napixd_store.places", "napixd_store.stack"],
     [
         "napixd_store.names",
         "napixd_store.changes",

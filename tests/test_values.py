@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import io
 import itertools
+import re
 import socket
 import struct
 import sys
@@ -21,12 +22,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napixd_store import CorruptData, InvalidKey, InvalidValue, StoreBackend
+from napixd_store import CorruptData, InvalidKey, InvalidValue, Store, StoreBackend
 from napixd_store.base import MAX_VALUE_BYTES
 from napixd_store.connections import close_all
 from napixd_store.serializers.tags import MAX_DEPTH
 from napixd_store.testing.cases import numbered
 from tests.media import BACKENDS, POLICIES, Medium
+from tests.stack import from_deep_down
 from tests.strategies import (
     UNSUPPORTED,
     Colour,
@@ -291,6 +293,48 @@ def test_deeper_is_refused(medium: Medium, kind: str, levels: int):
         store["k"] = nested(levels, kind)
     assert len(str(caught.value)) < 500
     assert store["k"] == "old"
+
+
+@pytest.mark.parametrize("left", [150, 75])
+@pytest.mark.parametrize("kind", ["dict", "tuple"])
+def test_what_is_sound_is_read_and_written_from_the_bottom_of_the_stack(
+    medium: Medium, kind: str, left: int
+):
+    store = medium.store()
+    levels = MAX_DEPTH // 2
+    value = nested(levels, kind)
+    from_deep_down(lambda: store.update({"a": value, "b": value}), left)
+    store.save()
+    again = medium.reopened(store)
+    for read in (lambda: again["a"], lambda: again.pop("a"), lambda: again.snapshot()["b"]):
+        assert depth(from_deep_down(read, left)) == levels
+    with pytest.raises(InvalidValue, match="nested deeper than 500 levels"):
+        from_deep_down(lambda: again.update(a=nested(501, kind)), left)
+
+
+@pytest.mark.parametrize("backend", ["File", "Directory"])
+def test_a_sound_file_that_was_edited_by_hand_is_read_from_the_bottom_of_the_stack(
+    tmp_path: Path, backend: str
+):
+    store = Store("a", backend, root=tmp_path, writeback=False)
+    store["k"] = nested(MAX_DEPTH, "list")
+    (file,) = tmp_path.rglob("*.json")
+    file.write_text(re.sub('"sha256":"[^"]*"', '"sha256":null', file.read_text()))
+    again = Store("a", backend, root=tmp_path, writeback=False)
+    assert depth(from_deep_down(lambda: again["k"], 150)) == MAX_DEPTH
+
+
+def test_where_no_thread_can_be_started_nothing_is_said_of_the_data(
+    backend: Medium, monkeypatch: pytest.MonkeyPatch
+):
+    def no_thread(*_arguments: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    store = backend.store()
+    store["k"] = nested(MAX_DEPTH // 2, "tuple")
+    monkeypatch.setattr("_thread.start_new_thread", no_thread)
+    with pytest.raises(RecursionError, match="no stack is left"):
+        from_deep_down(lambda: store["k"], 75)
 
 
 @pytest.mark.parametrize("levels", [10_000, 100_000])
