@@ -110,6 +110,10 @@ EDGES: list[Any] = [
     datetime(2026, 3, 29, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris")),
     datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC")), datetime(2026, 1, 1, tzinfo=timezone.utc),
     datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=-23, seconds=-1))),
+    datetime(2026, 1, 1, fold=1, tzinfo=timezone.utc),
+    *(datetime(2026, 1, 1, fold=fold, tzinfo=timezone(timedelta(hours=1), "CET")) for fold in (0, 1)),
+    datetime(2026, 1, 1, tzinfo=timezone(timedelta(0), "")), datetime.now().astimezone(),
+    time(1, tzinfo=timezone(timedelta(hours=1), "CET")), time(1, fold=1, tzinfo=timezone(timedelta(1 / 2), "")),
     time.min, time.max, time(1, fold=1), time(1, 2, 3, 4, tzinfo=timezone(timedelta(hours=5.75))),
     time(1, fold=1, tzinfo=timezone.utc), date.min, date.max,
     timedelta.min, timedelta.max, timedelta.resolution, timedelta(-1, 86399, 999999),
@@ -206,7 +210,7 @@ REFUSALS: list[Any] = [
     ({"a": [{10**5000: 1}]}, "value['a'][0][…]: an int of more than 4300 digits cannot be stored"),
     ({"x" * 100: object()}, "value['" + "x" * 39 + "…]: object cannot be stored"),
     ({1: 1, 10**4299: [object()]}, "[0]: object cannot be stored"),
-    (datetime(2026, 1, 1, tzinfo=NoZone()), "value: a datetime in a NoZone cannot be stored: use"),
+    (datetime(2026, 1, 1, tzinfo=NoZone()), "value: a datetime in this NoZone cannot be stored: use"),
     (time(1, tzinfo=ZoneInfo("UTC")), "value: a time in a named zone cannot be stored: use a datetime"),
 ]  # fmt: skip
 
@@ -240,11 +244,21 @@ def test_an_offset_with_fractions_of_a_second_is_refused(backend: Medium, micros
             store["k"] = [value]
 
 
-def test_a_zone_without_a_name_is_refused(backend: Medium):
+@pytest.mark.parametrize("key", [None, "Europe/Paris", "No/Where"])
+def test_a_zone_that_was_read_from_a_file_is_refused_whatever_key_it_was_given(
+    backend: Medium, key: str | None
+):
     tzif = b"TZif" + bytes(16) + struct.pack(">6L", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
-    nameless = ZoneInfo.from_file(io.BytesIO(tzif))
-    with pytest.raises(InvalidValue, match="a datetime in a ZoneInfo cannot be stored: use"):
-        backend.store()["k"] = datetime(2026, 1, 1, tzinfo=nameless)
+    zone = ZoneInfo.from_file(io.BytesIO(tzif), key=key)
+    with pytest.raises(InvalidValue, match=r"value\[0\]: a datetime in this ZoneInfo cannot be"):
+        backend.store()["k"] = [datetime(2026, 1, 1, tzinfo=zone)]
+
+
+def test_a_zone_that_this_machine_does_not_know_says_what_to_install(backend: Medium):
+    store = backend.store()
+    backend.plant(store, "k", b'{"$datetime":["2026-01-02T00:00:00",0,"No/Where"]}')
+    with pytest.raises(CorruptData, match="no zone of that name is on this machine: pip install"):
+        store["k"]
 
 
 # --- depth and cycles ------------------------------------------------------------------------
