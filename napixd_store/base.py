@@ -31,7 +31,8 @@ from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, Conflict, CorruptData, InvalidValue, WrongType
 from napixd_store.integers import exact, in_range
 from napixd_store.names import check_name, decode_key, encode_key, merged
-from napixd_store.options import bind
+from napixd_store.options import Secret, bind
+from napixd_store.reopening import Reopenable
 from napixd_store.serializers import choose
 from napixd_store.working_copy import WorkingCopy
 
@@ -48,7 +49,7 @@ def store_options(
     writeback: bool | None = None,
     type: Any = None,
     serializer: Literal["json", "pickle"] = "json",
-    secret: str | bytes | None = None,
+    secret: Secret | bytes | None = None,
     max_value_bytes: int = MAX_VALUE_BYTES,
 ) -> None:
     """Declare the options that every store takes besides those of its connection.
@@ -62,7 +63,7 @@ def store_options(
     """
 
 
-class StoreBackend(MutableMapping[Key, V], Generic[V]):
+class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
     """A dict kept in a *collection*, which outlives the process.
 
     Keys are ``str`` or ``int`` (17 and '17' are two keys); a value comes back equal and of the
@@ -74,6 +75,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
     `durability`. With ``writeback=True`` all this holds at `save()`.
 
     Iterating streams; a key that is set or deleted meanwhile may or may not be seen.
+
+    A copy, and a pickle in another process, is another store of the same collection, see
+    `napixd_store.reopening`.
 
     Raises, from every method: `InvalidKey`, `InvalidValue`, `CorruptData`, `Unavailable`,
     `OutcomeUnknown`, `StoreFull`, `ReadOnly` as `napixd_store.errors` describes them.
@@ -108,6 +112,7 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         self._collection = check_name(collection, "collection")
         name = type(self).__name__
         own, common = bind(name, options, type(self).opener, store_options)
+        self._opened = collection, {**own, **common}
         self._connection = connect(type(self).opener, own)
         writeback = common.pop("writeback", None)
         self._max_bytes: int = common.pop("max_value_bytes", MAX_VALUE_BYTES)
@@ -374,6 +379,13 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
             self.reload()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _has_unsaved(self) -> bool:
+        if self._copy is None:
+            return False
+        with self._copy.lock:
+            changes, _expected = self._copy.changes()
+            return bool(changes)
 
     @property
     def _records(self) -> "StoreBackend[V] | WorkingCopy":
