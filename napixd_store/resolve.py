@@ -5,12 +5,13 @@ A bare name is looked up in the table below, then among the entry points of the 
 uninstalled driver hurts nobody who does not name it.
 """
 
+import errno
 import importlib
 from typing import Any
 
 from napixd_store.base import StoreBackend
 from napixd_store.counter import CounterBackend
-from napixd_store.errors import ConfigError, NoSuchStoreBackend
+from napixd_store.errors import ConfigError, NoSuchStoreBackend, Unavailable
 from napixd_store.options import nearest
 
 STANDARD: dict[str, tuple[str, str, str]] = {
@@ -53,6 +54,7 @@ def resolve_store(name: str | type) -> type:
 
     Raises:
         NoSuchStoreBackend: it leads to no class; the cause is kept.
+        Unavailable: its module cannot be read now, for too many files are open.
     """
     return _resolve(name, store=True)
 
@@ -62,6 +64,7 @@ def resolve_counter(name: str | type) -> type:
 
     Raises:
         NoSuchStoreBackend: it leads to no class; the cause is kept.
+        Unavailable: its module cannot be read now, for too many files are open.
     """
     return _resolve(name, store=False)
 
@@ -122,6 +125,10 @@ def _attribute(what: str, module: str, attribute: str) -> Any:
         found = importlib.import_module(module)
     except ImportError as exc:
         raise NoSuchStoreBackend(f"{what}: {_why_not(module, exc)}") from exc
+    except OSError as exc:
+        if exc.errno not in (errno.EMFILE, errno.ENFILE):
+            raise  # out of the module's own code
+        raise Unavailable(f"{what}: {module} cannot be read: {exc.strerror}; try again") from exc
     try:
         return getattr(found, attribute)
     except AttributeError as exc:

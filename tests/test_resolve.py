@@ -1,5 +1,6 @@
 """From a backend's name to its class: what is found, what is not, and what is never run."""
 
+import errno
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from napixd_store import ConfigError, Counter, NoSuchStoreBackend, Store, resolve
+from napixd_store import ConfigError, Counter, NoSuchStoreBackend, Store, Unavailable, resolve
 from napixd_store.backends.memory import MemoryCounter, MemoryStore
 from napixd_store.backends.sqlite import SQLiteCounter, SQLiteStore
 from napixd_store.base import StoreBackend
@@ -217,7 +218,21 @@ def test_a_module_that_is_not_there_keeps_its_cause_too():
     assert type(refusal("os.NoSuchStore").__cause__) is AttributeError
 
 
-@pytest.mark.parametrize("error", ["ZeroDivisionError", "SystemError", "KeyError", "SystemExit"])
+def test_a_module_that_cannot_be_read_for_too_many_open_files_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def out_of_descriptors(name: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", f"/srv/{name}.py")
+
+    monkeypatch.setattr("importlib.import_module", out_of_descriptors)
+    for function in (Store, Counter):
+        with pytest.raises(Unavailable, match="cannot be read: Too many open files; try again"):
+            function("a", "File")
+
+
+@pytest.mark.parametrize(
+    "error", ["ZeroDivisionError", "SystemError", "KeyError", "SystemExit", "OSError"]
+)
 def test_any_other_exception_of_a_module_passes_untouched(module: Module, error: str):
     module("shop", f"raise {error}('its own business')")
     with pytest.raises((Exception, SystemExit)) as caught:
