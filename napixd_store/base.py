@@ -111,7 +111,8 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
         """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
         self._collection = check_name(collection, "collection")
         name = type(self).__name__
-        own, common = bind(name, options, type(self).opener, store_options)
+        beside = ("backend", "collection")
+        own, common = bind(name, options, type(self).opener, store_options, beside=beside)
         self._opened = collection, {**own, **common}
         self._connection = connect(type(self).opener, own)
         writeback = common.pop("writeback", None)

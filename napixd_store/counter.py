@@ -43,7 +43,8 @@ class CounterBackend(Reopenable):
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
         self._name = check_name(name, "counter")
-        (own,) = bind(type(self).__name__, options, type(self).opener)
+        beside = ("backend", "name")
+        (own,) = bind(type(self).__name__, options, type(self).opener, beside=beside)
         self._opened = name, own
         self._connection = connect(type(self).opener, own)
 

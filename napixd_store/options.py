@@ -16,7 +16,7 @@ napixd_store.errors.ConfigError: RedisStore: unknown option 'prot' (did you mean
 
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -48,11 +48,15 @@ _WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
 
 def bind(
-    what: str, options: Mapping[str, Any], *functions: Callable[..., Any]
+    what: str,
+    options: Mapping[str, Any],
+    *functions: Callable[..., Any],
+    beside: Iterable[str] = (),
 ) -> list[dict[str, Any]]:
     """Divide *options* among *functions*: for each, the keyword arguments to call it with.
 
-    *what* (``'SQLiteStore'``) opens each message. The caller's mapping is not changed.
+    *what* (``'SQLiteStore'``) opens each message, which may also offer what is given *beside*
+    the options (``'backend'``). The caller's mapping is not changed.
 
     Raises:
         ConfigError: an option is unknown, missing, or of another type than declared.
@@ -61,7 +65,8 @@ def bind(
     known = {name for names in declared for name in names}
     for name in options:
         if name not in known:
-            raise ConfigError(f"{what}: unknown option {name!r}{nearest(name, known)}")
+            hint = nearest(name, known.union(beside) - {name})
+            raise ConfigError(f"{what}: unknown option {name!r}{hint}")
     for function in functions:
         for name in _required(function):
             if name not in options:
@@ -83,14 +88,21 @@ def declarations(function: Callable[..., Any]) -> Mapping[str, Any]:
     return types.MappingProxyType({name: hints.get(name, Any) for name in _keywords(function)})
 
 
-def nearest(name: object, known: set[str]) -> str:
+def nearest(name: object, known: Collection[str]) -> str:
     """Return ``" (did you mean 'port'?)"`` for a misspelt *name*, or the list of known names."""
+    close = closest(name, known)
+    if close:
+        return f" (did you mean {close!r}?)"
+    return f" (known: {', '.join(sorted(known))})" if known else ""
+
+
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """Return which of the *known* names is likely meant, whatever its case."""
     import difflib  # for a message only: no program that is right pays for loading it
 
-    close = difflib.get_close_matches(str(name), known, n=1)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f" (known: {', '.join(sorted(known))})" if known else ""
+    folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+    return folded[close[0]] if close else None
 
 
 def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from napixd_store.base import store_options
 from napixd_store.errors import ConfigError
-from napixd_store.options import declarations, nearest
+from napixd_store.options import closest, declarations, nearest
 
 URL_VARIABLE = "NAPIXD_STORE_URL"
 
@@ -61,10 +61,12 @@ def configure(settings: Mapping[str, Any]) -> None:
     >>> configure({})
     """
     for key, _value in flattened(settings):
-        namespace = key.partition(".")[0].lower()
-        if namespace not in ("store", "counter") or "." not in key:
+        namespace, dot, option = key.partition(".")
+        if namespace.lower() not in ("store", "counter") or not dot:
+            meant = closest(namespace, ("store", "counter"))
+            hint = f" (did you mean '{meant}.{option}'?)" if meant and option else ""
             raise ConfigError(
-                f"configure(): unknown setting {key!r}: settings are store.<option> and "
+                f"configure(): unknown setting {key!r}{hint}: settings are store.<option> and "
                 f"counter.<option>"
             )
     global _configured

@@ -131,7 +131,7 @@ def test_a_refused_value_is_not_shown():
     [
         ("prot", " (did you mean 'port'?)"),
         ("pasword", " (did you mean 'password'?)"),
-        ("PORT", " (known: anything, folder, host, level, limit, password, path, port, ssl, wait)"),
+        ("PORT", " (did you mean 'port'?)"),
         (
             "colour",
             " (known: anything, folder, host, level, limit, password, path, port, ssl, wait)",
@@ -222,6 +222,31 @@ def test_a_misspelt_option_never_opens_anything(tmp_path: Path):
             with pytest.raises(ConfigError, match=message):
                 function("x", "SQLite", **{name: tmp_path / "never"})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("backend", ["Memory", "SQLite", "File", "RedisHash"])
+@pytest.mark.parametrize(
+    ("function", "name", "meant"),
+    [
+        (Store, "backned", "backend"),
+        (Store, "Backend", "backend"),
+        (Store, "colection", "collection"),
+        (Counter, "bakend", "backend"),
+        (Counter, "nmae", "name"),
+    ],
+)
+def test_a_misspelt_argument_of_the_call_is_offered_too(
+    backend: str, function: Any, name: str, meant: str
+):
+    with pytest.raises(
+        ConfigError, match=rf"unknown option '{name}' \(did you mean '{meant}'\?\)$"
+    ):
+        function("x", backend, **{name: "y"})
+
+
+def test_a_word_that_stands_elsewhere_is_not_offered_for_itself():
+    with pytest.raises(ConfigError, match=r"unknown option 'backend' \(known: collection, "):
+        SQLiteStore("x", {"backend": "Memory"})
 
 
 def test_a_counter_takes_no_option_of_a_store():

@@ -96,6 +96,20 @@ def test_every_standard_backend_has_a_store_a_counter_and_a_twin():
 
 UNKNOWN: list[tuple[str, str]] = [
     ("Memry", "there is no backend 'Memry' (did you mean 'Memory'?)"),
+    ("sqlite", "there is no backend 'sqlite' (did you mean 'SQLite'?)"),
+    ("SQLITE", "there is no backend 'SQLITE' (did you mean 'SQLite'?)"),
+    ("redishashkey", "there is no backend 'redishashkey' (did you mean 'RedisHashKey'?)"),
+    ("default", "there is no backend 'default': leave it out"),
+    (
+        "napixd_store.backend.memory.MemoryStore",
+        "the backend 'napixd_store.backend.memory.MemoryStore': there is no module "
+        "'napixd_store.backend' (did you mean 'napixd_store.backends'?)",
+    ),
+    (
+        "napixd_stor.backends.memory.MemoryStore",
+        "the backend 'napixd_stor.backends.memory.MemoryStore': there is no module 'napixd_stor' "
+        "(did you mean 'napixd_store'?)",
+    ),
     ("SqliteStore", "there is no backend 'SqliteStore' (did you mean 'SQLiteStore'?)"),
     ("memorystore", "there is no backend 'memorystore' (did you mean 'MemoryStore'?)"),
     (

@@ -187,14 +187,22 @@ def test_configure_keeps_its_own_copy():
 
 
 @pytest.mark.parametrize(
-    "key", ["stor.backend", "backend", "store", "counters.backend", "x.store.y"]
+    ("key", "hint"),
+    [
+        ("stor.backend", " (did you mean 'store.backend'?)"),
+        ("Counters.backend", " (did you mean 'counter.backend'?)"),
+        ("backend", ""),
+        ("store", ""),
+        ("x.store.y", ""),
+    ],
 )
-def test_a_setting_that_is_nobodys_is_refused(key: str):
+def test_a_setting_that_is_nobodys_is_refused(key: str, hint: str):
     configure({"store.backend": "Memory"})
     with pytest.raises(ConfigError) as caught:
         configure({key: "SQLite"})
     assert str(caught.value) == (
-        f"configure(): unknown setting {key!r}: settings are store.<option> and counter.<option>"
+        f"configure(): unknown setting {key!r}{hint}: settings are store.<option> and "
+        f"counter.<option>"
     )
     assert current().store.backend == "Memory"
 

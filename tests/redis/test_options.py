@@ -131,7 +131,7 @@ def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.Monk
             if name.startswith(tuple(f"{each}." for each in hidden)) or name in hidden:
                 patch.delitem(sys.modules, name)
         patch.setattr(sys, "path", [each for each in sys.path if "site-packages" not in each])
-        with pytest.raises(NoSuchStoreBackend, match=r"pip install napixd-store\[redis\]"):
+        with pytest.raises(NoSuchStoreBackend, match=r"pip install 'redis\[hiredis\]'"):
             Store("c", backend="RedisHash")
 
 

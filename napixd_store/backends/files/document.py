@@ -124,7 +124,7 @@ def _explained(data: bytes) -> str:
     if not data:
         return "the file is empty"
     if data[:1] == b"\x80" or data[:1] in b"(}]NSIFVcdlK":
-        return "it looks like a pickle of the original Napix store: import it with napixd-store"
+        return "it looks like a pickle of the original Napix store, which is never read here"
     return "it is no document of napixd-store: damaged, or edited into invalid JSON"
 
 
