@@ -28,7 +28,7 @@ FLOORS: list[list[str]] = [
     ["napixd_store.base"],
     ["napixd_store.backends"],
     ["napixd_store.resolve"],
-    ["napixd_store.settings", "napixd_store.testing"],
+    ["napixd_store.settings", "napixd_store.signatures", "napixd_store.testing"],
     ["napixd_store.opening"],
     ["napixd_store"],
     ["napixd_store_bottle"],
