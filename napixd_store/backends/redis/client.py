@@ -12,6 +12,7 @@ from redis.credentials import CredentialProvider
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
+from napixd_store.backends.redis.exchanges import Packer
 from napixd_store.backends.redis.links import Wire
 from napixd_store.backends.redis.routes import Address, Cluster, OneServer, Route
 from napixd_store.backends.redis.server import Server
@@ -144,7 +145,14 @@ class _Login(CredentialProvider):
 
 
 def _wire(kind: type, settings: dict[str, Any], **more: Any) -> Wire:
-    return kind(**settings, **more, retry=Retry(NoBackoff(), 0), retry_on_error=[], protocol=2)
+    return kind(
+        **settings,
+        **more,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        protocol=2,
+        command_packer=Packer(),
+    )
 
 
 # --- options -----------------------------------------------------------------------------------
