@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from napixd_store.backends.redis.failures import Refused, Stage, driven
+from napixd_store.processes import notice
 
 T = TypeVar("T")
 Wire = Any
@@ -32,6 +33,7 @@ class Link:
         It is kept if *work* returns or the server has `Refused`. Else it is closed: a reply may
         still come, and must not be taken for the next one's. One that is new is not connected.
         """
+        notice()
         idle = self._idle  # another list after `close` and in another process
         held: list[Wire] = []
         try:
