@@ -76,3 +76,8 @@ _REPLIES: dict[str, tuple[type[StoreError], str, str]] = {
     "BUSY": (Unavailable, "the server is busy with a script ({said})", "try again"),
     "MAXCLIENTS": (Unavailable, "the server takes no more clients ({said})", "raise maxclients"),
 }
+
+
+def wrong_option(what: str) -> ConfigError:
+    """Return the error for an option that cannot be followed."""
+    return ConfigError(f"Redis: {what}")

@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from napixd_store.backends.redis.failures import Failure, Stage, driven
 from napixd_store.backends.redis.links import Wire
 
@@ -16,6 +19,17 @@ PAUSE = 0.05
 
 _PART = 2**16  # bytes
 _AT_ONCE = struct.pack("ii", 1, 0)  # a linger of no seconds
+
+
+def new_wire(kind: type, **settings: Any) -> Wire:
+    """Return a connection of redis-py's *kind*, which repeats nothing; it is not connected yet."""
+    return kind(
+        **settings,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        protocol=2,
+        command_packer=Packer(),
+    )
 
 
 def connect(wire: Wire, seconds: float) -> None:

@@ -138,3 +138,8 @@ class Cluster:
 
 def _lost(what: str) -> Failure:
     return Failure(Stage.CONNECTING, LookupError(what))
+
+
+def behind(guards: Any, service: str, make: Callable[[str, int], Wire]) -> Route:
+    """Return the route to whoever is the master of *service*, as the Sentinels *guards* tell."""
+    return OneServer(lambda: make(*guards.discover_master(service)), moves=True)
