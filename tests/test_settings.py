@@ -68,6 +68,7 @@ BAD_URLS = {
     "/var/desk.sqlite": "the scheme '' is not known (known: file, memory, redis, rediss, ",
     "sqlite://var/desk.sqlite": "sqlite: has no host: write sqlite:///absolute/path",
     "memory://host": "memory: has no host",
+    "redis://:1?secret@host": "write %3F for '?' in a password",
 }
 
 
