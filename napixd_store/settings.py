@@ -24,6 +24,8 @@ _SCHEMES = {
     "redis": ("RedisHash", "url"),
     "rediss": ("RedisHash", "url"),
     "unix": ("RedisHash", "url"),
+    "valkey": ("RedisHash", "url"),
+    "valkeys": ("RedisHash", "url"),
 }
 """URL scheme -> backend, and the option that the URL's path gives; ``url`` is all before ``?``."""
 
@@ -165,6 +167,8 @@ def _from_url(url: str) -> Default:
             f"{nearest(parts.scheme, set(_SCHEMES))}: {_begin_with()}"
         )
     backend, place_option = _SCHEMES[parts.scheme]
+    if "@" in parts.query:  # a password with a '?' in it, of which nothing may be shown
+        raise ConfigError(f"${URL_VARIABLE}: write %3F for '?' in a password, and %40 for '@'")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     place = unquote(parts.path)
     if place_option == "url":

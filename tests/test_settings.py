@@ -70,6 +70,7 @@ BAD_URLS = {
     "memory://host": "memory: has no host",
     "sqlite:///~/desk.sqlite": "write sqlite:~/… for what lies at home",
     "file:///~ann/stores": "write file:~/… for what lies at home",
+    "redis://:1?secret@host": "write %3F for '?' in a password",
 }
 
 
