@@ -16,6 +16,7 @@ from napixd_store import ConfigError, CorruptData, InvalidKey, InvalidName, Inva
 from napixd_store.names import MAX_LENGTH, check_name, decode_key, encode_key, merged
 from napixd_store.testing.cases import numbered
 from tests.media import Medium
+from tests.sizes import size
 from tests.strategies import keys, names
 
 Pair = tuple[str, str | int]
@@ -47,7 +48,9 @@ def digest(*parts: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "pairs", [50_000, pytest.param(1_000_000, marks=pytest.mark.torture)], ids="{:,}".format
+    "pairs",
+    [size(quick=5_000, full=50_000), pytest.param(1_000_000, marks=pytest.mark.torture)],
+    ids="{:,}".format,
 )
 def test_no_two_keys_share_a_text(pairs: int):
     """Of all pairs of a collection and a key that are ever seen here, not only of neighbours."""
@@ -114,7 +117,7 @@ def test_what_differs_in_code_differs_in_the_medium(medium: Medium):
     """Thousands of collections and keys, each with what was put there and nothing else."""
     written: dict[str, dict[str | int, Any]] = {}
 
-    @settings(max_examples=40, database=None)
+    @settings(max_examples=size(quick=12, full=40), database=None)
     @given(st.lists(st.tuples(names, keys), min_size=_DRAWN, max_size=_DRAWN))
     def put(drawn: list[Pair]) -> None:
         for collection, key in (near for pair in drawn for near in twins(pair)):

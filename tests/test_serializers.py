@@ -27,6 +27,7 @@ from napixd_store.serializers import JSONSerializer, TypedSerializer
 from napixd_store.serializers.tags import CONTAINERS, READERS
 from napixd_store.testing.cases import numbered
 from tests.media import Medium
+from tests.sizes import size
 from tests.stack import from_deep_down
 from tests.strategies import datetimes, form, times, values
 
@@ -47,7 +48,7 @@ plain = st.recursive(
 
 
 @given(values)
-@settings(max_examples=300)
+@settings(max_examples=size(quick=100, full=300))
 def test_every_record_is_valid_json_that_others_can_read(value: Any):
     record = PLAIN.dumps("k", value)
     json.loads(record, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
@@ -62,7 +63,7 @@ def test_plain_data_is_plain_json():
 
 
 @given(st.lists(values, max_size=8), st.lists(plain, min_size=1, max_size=3))
-@settings(max_examples=100)
+@settings(max_examples=size(quick=30, full=100))
 def test_many_values_have_the_records_that_each_has(odd: list[Any], usual: list[Any]):
     """Some hundred at a time are encoded at once, where all of those are plain."""
     chosen = [*usual * 300, *odd, *usual * 300]

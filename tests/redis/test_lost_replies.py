@@ -12,8 +12,9 @@ from napixd_store import Counter, OutcomeUnknown, Store, Unavailable
 from tests.redis.calls import KINDS, Call, prepared
 from tests.redis.proxy import Proxy, before
 from tests.redis.servers import Record, Running, until
+from tests.sizes import size
 
-FAULTS = 500
+FAULTS = size(quick=150, full=500)
 CONNECT, REPLY = 0.1, 0.06
 SLACK = 0.2
 
