@@ -23,6 +23,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.processes",
         "napixd_store.disk",
     ],
+    ["napixd_store.exclusive"],
     ["napixd_store.serializers", "napixd_store.connections", "napixd_store.reopening"],
     ["napixd_store.counter", "napixd_store.working_copy"],
     ["napixd_store.base"],

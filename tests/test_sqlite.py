@@ -219,12 +219,15 @@ def test_each_session_has_the_settings_its_durability_needs(path, durability):
     store = Store("shelf", "SQLite", path=path, durability=durability)
     assert store.durability == durability
 
+    def settings(handle: sqlite3.Connection) -> list[Any]:
+        return [
+            handle.execute(f"PRAGMA {setting}").fetchone()[0]
+            for setting in ("journal_mode", "synchronous")
+        ]
+
     def look() -> list[Any]:
-        with store._connection.transaction() as handle:
-            return [
-                handle.execute(f"PRAGMA {setting}").fetchone()[0]
-                for setting in ("journal_mode", "synchronous")
-            ]
+        found: list[Any] = store._connection.transaction(settings)
+        return found
 
     found = [look(), *run_threads(look, [(), ()])]
     close_all()
