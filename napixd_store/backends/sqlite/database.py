@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napixd_store.backends.sqlite import file
+from napixd_store.backends.sqlite.log import LATEST, Log
 from napixd_store.connections import Connection
 from napixd_store.errors import ConfigError, ReadOnly, StoreError, Unavailable
 from napixd_store.places import home
@@ -96,6 +97,7 @@ class Database(Connection):
         self.path, self.place, self.durability = path, str(path), durability
         self._timeout = timeout
         self._checked = False
+        self._log = Log(path)
         self._begin_anew()
 
     def read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
@@ -150,8 +152,12 @@ class Database(Connection):
         with session.lock:
             self._queue()
             try:
-                cursor = self._writable(session).execute(sql, parameters)
-                return cursor.fetchall(), cursor.rowcount
+                handle = self._writable(session)
+                self._log.tend(handle)
+                cursor = handle.execute(sql, parameters)
+                rows = cursor.fetchall()
+                self._log.due -= max(1, cursor.rowcount)
+                return rows, cursor.rowcount
             except sqlite3.IntegrityError:
                 raise  # the caller's: it alone knows which rule was broken
             except sqlite3.Error as exc:
@@ -168,11 +174,14 @@ class Database(Connection):
             self._queue()
             try:
                 handle = self._writable(session)
+                self._log.tend(handle)
+                changed = handle.total_changes
                 handle.execute("BEGIN IMMEDIATE")
                 try:
                     yield handle
                     committing = True
                     handle.execute("COMMIT")
+                    self._log.due -= max(1, handle.total_changes - changed)
                 except BaseException:
                     if handle.in_transaction:
                         handle.execute("ROLLBACK")
@@ -258,10 +267,12 @@ class Database(Connection):
         )
         try:
             handle.execute(f"PRAGMA synchronous={_SYNCHRONOUS[self.durability]}")
+            handle.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
         except BaseException:
             handle.close()
             raise
         session.handle, session.writable = handle, file.may_write(self.path)
+        self._log.due = 0
         return handle
 
     def _failed(self, exc: sqlite3.Error, session: _Session, *, writing: bool) -> StoreError:

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 from pathlib import Path
 
-from napixd_store.backends.sqlite import layout
+from napixd_store.backends.sqlite import layout, log
 from napixd_store.backends.sqlite.faults import UNTOUCHED
 from napixd_store.backends.sqlite.faults import may_write as may_write
 from napixd_store.backends.sqlite.faults import translated as translated
@@ -26,10 +26,17 @@ def ensure(path: Path) -> None:
     """Create the database at *path* unless something is there already.
 
     Raises:
+        CorruptData: a log is there already, of a file that is gone: SQLite would play it in.
         ReadOnly, StoreFull, Unavailable: it cannot be created; nothing is left behind.
     """
     if os.path.lexists(path):
         return
+    left = [side for side in (f"{path}-wal", f"{path}-journal") if _has_content(side)]
+    if left and not os.path.lexists(path):  # else another process made it, and wrote to it
+        raise CorruptData(
+            f"{path} is gone, but {left[0]} holds the last writes to it; nothing was changed: put "
+            f"the file back, or move that away to begin with an empty one"
+        )
     aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         make_private_folder(path.parent)
@@ -54,9 +61,14 @@ def _build(path: Path) -> None:
         database.executescript(f"BEGIN; {layout.SCHEMA} COMMIT;")
         database.execute(f"PRAGMA application_id = {layout.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {layout.VERSION}")
+        database.execute(f"PRAGMA schema_version = {log.first_cookie()}")
         database.execute("PRAGMA journal_mode=WAL")
     finally:
         database.close()
+
+
+def _has_content(path: str) -> bool:
+    return os.path.exists(path) and os.path.getsize(path) > 0
 
 
 def check(path: Path) -> None:
@@ -72,6 +84,7 @@ def check(path: Path) -> None:
         raise ConfigError(f"{path} is a folder, not a file: check path=")
     if path.is_file() and path.stat().st_size == 0:
         raise CorruptData(f"{path} is empty: a database was truncated here; {UNTOUCHED}")
+    log.check(path)
     try:
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
@@ -99,8 +112,7 @@ def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
     (page_size,) = database.execute("PRAGMA page_size").fetchone()
     if path.stat().st_size % page_size == 0:
         return False
-    log = path.with_name(f"{path.name}-wal")
-    if not log.exists() or log.stat().st_size == 0:
+    if not _has_content(log.beside(path)):
         return True
     # A page that was being copied from the log when the machine stopped is whole in the log.
     return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
