@@ -14,9 +14,11 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from napixd_store.errors import (
     ConfigError,
@@ -27,6 +29,8 @@ from napixd_store.errors import (
     StoreFull,
     Unavailable,
 )
+
+T = TypeVar("T")
 
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
@@ -59,6 +63,39 @@ def make_private_folder(folder: Path) -> None:
         with suppress(OSError):  # or the next call would take it for safe
             folder.rmdir()
         raise
+
+
+def give_to_owner_of(folder: str | int, descriptor: int) -> None:
+    """Let what *descriptor* is, just made in *folder*, belong to whom that belongs.
+
+    For root alone: else its maintenance script would lock the service's user out. SQLite does
+    the same for the files that it makes beside a database. It takes a descriptor, for a name
+    may be another file's by now.
+    """
+    if os.geteuid() == 0:
+        owner = os.stat(folder)
+        if owner.st_uid != 0:
+            with suppress(PermissionError):  # a root without that right goes on as others do
+                os.chown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def opened(
+    path: str, flags: int, work: Callable[..., T], *arguments: Any, within: int | None = None
+) -> T:
+    """Open *path* and return ``work(descriptor, *arguments)``; it is closed in any case.
+
+    With *within*, the descriptor of a folder, *path* is a name in it. A new file is private.
+    """
+    # `descriptor = os.open(…)` alone can lose it to an interrupt between the two. None comes while
+    # `extend` fills the box, and none in the `finally` before its first call.
+    box: list[int] = []
+    try:
+        way = partial(os.open, dir_fd=within)
+        box.extend(map(way, [path], [flags | os.O_CLOEXEC], [_PRIVATE_FILE]))
+        return work(box[0], *arguments)
+    finally:
+        for descriptor in box:
+            os.close(descriptor)
 
 
 def read(path: str) -> bytes | None:
