@@ -75,6 +75,8 @@ class Log:
         if self.due > 0:
             return
         begun, far_in = self._salts()
+        if not begun:
+            handle.execute("PRAGMA journal_mode=WAL")  # a copy by VACUUM INTO has lost the mode
         if begun != self._marked or not begun or (begun == far_in and _copied(handle)):
             _mark(handle)
             self._marked, _ = self._salts()
@@ -146,20 +148,23 @@ def _header(log: str) -> bytes:
 
 
 def _belongs(log: str, path: Path) -> bool:
+    file = _cookie_of(path)
+    if file is None:
+        return True
     with suppress(OSError), open(log, "rb") as stream:
-        cookies = (
-            int.from_bytes(frame[_FRAME + 40 : _FRAME + 44], "big") % _COOKIES
-            for frame in _frames(stream)
-            if _is_first_page(frame)
-        )
-        first, file = next(cookies, None), _cookie_of(path)
-        if first is None or file is None:
+        first = next(_cookies(stream), None)
+        if first is None or _fits(first, file):
             return True
-        raised = (first - file) % _COOKIES
-        if raised == _STEP or raised < _STATEMENTS or file in cookies:
-            return True
-        return not _is_committed(stream)
+    with suppress(OSError), open(log, "rb") as stream:  # anew: others may write
+        first = _first_that_counts(stream)
+        return first is None or _fits(first, file) or file in _cookies(stream)
     return True
+
+
+def _fits(first: int, file: int) -> bool:
+    """Whether a log whose *first* cookie this is can have begun at a file that has that one."""
+    raised = (first - file) % _COOKIES
+    return raised == _STEP or raised < _STATEMENTS
 
 
 def _cookie_of(path: Path) -> int | None:
@@ -184,24 +189,37 @@ def _frames(stream: BinaryIO) -> Iterator[bytes]:
             yield frame  # what comes later is left from the log before
 
 
+def _cookies(stream: BinaryIO) -> Iterator[int]:
+    """Yield the cookie of each version of the file's first page in the log."""
+    return (_cookie(frame) for frame in _frames(stream) if _is_first_page(frame))
+
+
 def _is_first_page(frame: bytes) -> bool:
     return frame[:4] == b"\0\0\0\1"
 
 
-def _is_committed(stream: BinaryIO) -> bool:
-    """Whether the log's first page is part of a transaction that SQLite would play in."""
-    stream.seek(0)
+def _cookie(frame: bytes) -> int:
+    return int.from_bytes(frame[_FRAME + 40 : _FRAME + 44], "big") % _COOKIES
+
+
+def _first_that_counts(stream: BinaryIO) -> int | None:
+    """Return the first cookie; None if it is in no transaction that SQLite would play in."""
     header = stream.read(_HEADER)
-    order, found = _MAGIC[header[:4]], False
+    order, first = _MAGIC.get(header[:4], "<"), None
     sums = _sums(order, header[:24], (0, 0))
-    for frame in _frames(stream) if sums == struct.unpack(">2I", header[24:]) else ():
+    for frame in _frames(stream) if sums == _read_sums(header[24:]) else ():
         sums = _sums(order, frame[:8] + frame[_FRAME:], sums)
-        if sums != struct.unpack(">2I", frame[16:_FRAME]):
+        if sums != _read_sums(frame[16:_FRAME]):
             break
-        found = found or _is_first_page(frame)
-        if found and frame[4:8] != bytes(4):  # the size of the file stands at the last of each
-            return True
-    return False
+        if first is None and _is_first_page(frame):
+            first = _cookie(frame)
+        if first is not None and frame[4:8] != bytes(4):  # the last of a transaction
+            return first
+    return None
+
+
+def _read_sums(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(">2I", data)
 
 
 def _sums(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
