@@ -9,6 +9,7 @@ Every error is one of ours, and says whether the change was applied.
 
 import errno
 import fcntl
+import functools
 import os
 import re
 import secrets
@@ -16,7 +17,6 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MISPLACED = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
 _ESCAPE = re.compile(r"\\([0-7]{3})")
+_IN_MEMORY = ("tmpfs", "ramfs")
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs", "lustre", "ncpfs")
 
 
@@ -90,7 +91,7 @@ def opened(
     # `extend` fills the box, and none in the `finally` before its first call.
     box: list[int] = []
     try:
-        way = partial(os.open, dir_fd=within)
+        way = functools.partial(os.open, dir_fd=within)
         box.extend(map(way, [path], [flags | os.O_CLOEXEC], [_PRIVATE_FILE]))
         return work(box[0], *arguments)
     finally:
@@ -277,6 +278,49 @@ def remote_filesystem(folder: Path) -> str | None:
     ):
         kind = filesystem(os.path.realpath(folder), mounts)
     return kind if kind.startswith(_REMOTE) else None
+
+
+def durability(place: Path, asked: str | None) -> str:
+    """Return what a synced write at *place* survives: ``power``; in memory only ``process``.
+
+    Raises:
+        ConfigError: ``power`` is *asked* for, and *place* is in memory.
+    """
+    if asked not in (None, "power"):
+        return str(asked)
+    kind = _kind(_device(place))
+    if kind not in _IN_MEMORY:
+        return "power"
+    if asked:
+        raise ConfigError(
+            f"{place} is on {kind}, in memory, where nothing survives a power cut; nothing was "
+            f"changed: name a place on a disk, or leave durability= out"
+        )
+    return "process"
+
+
+def _device(place: Path) -> int:
+    while True:
+        try:
+            return os.stat(place).st_dev
+        except OSError:  # not there yet
+            if place == place.parent:
+                return 0
+            place = place.parent
+
+
+@functools.cache
+def _kind(device: int) -> str:
+    """Return the type of the file system on *device*; empty if the system does not tell."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with (
+        suppress(OSError),
+        open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts,
+    ):
+        for before, _, after in (line.partition(" - ") for line in mounts):
+            if before.split(" ")[2] == number:
+                return after.split(" ")[0]
+    return ""
 
 
 def filesystem(place: str, mounts: Iterable[str]) -> str:
