@@ -11,6 +11,9 @@ newest n less the ``holes``, the numbers below it that are free: a new entry, th
 of all, touches no second table.
 
 A collection's row outlives its drop, for other processes know its id.
+
+The checks and triggers bind whoever writes with another tool: no row counts for two collections,
+and no number is given twice. Files that were made before there were any are as good without them.
 """
 
 APPLICATION_ID = 0x4E50_5844
@@ -18,23 +21,32 @@ APPLICATION_ID = 0x4E50_5844
 
 VERSION = 1
 
+TABLES = ("collections", "counters", "entries")
+
 SCHEMA = """
 CREATE TABLE collections (
-    id    INTEGER PRIMARY KEY,
+    id    INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 8388607),
     name  TEXT NOT NULL UNIQUE,
     holes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE entries (
     seq        INTEGER PRIMARY KEY,
     collection INTEGER NOT NULL REFERENCES collections,
-    key        TEXT NOT NULL,
+    key        TEXT NOT NULL CHECK (key <> ''),
     record     BLOB NOT NULL,
-    UNIQUE (collection, key)
+    UNIQUE (collection, key),
+    CHECK (seq >> 40 = collection AND seq & 1099511627775)
 ) STRICT;
 CREATE TRIGGER holes AFTER DELETE ON entries BEGIN
     UPDATE collections SET holes = holes + 1 - max(0, old.seq - coalesce(
         (SELECT max(seq) FROM entries WHERE seq > id << 40 AND seq < (id + 1) << 40), id << 40
     )) WHERE id = old.collection;
+END;
+CREATE TRIGGER number_kept BEFORE DELETE ON collections BEGIN
+    SELECT raise(ABORT, 'a collection keeps its number: processes hold it');
+END;
+CREATE TRIGGER name_kept BEFORE UPDATE OF id, name ON collections BEGIN
+    SELECT raise(ABORT, 'a collection keeps its number and name: processes hold them');
 END;
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
