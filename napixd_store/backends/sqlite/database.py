@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from napixd_store import disk
 from napixd_store.backends.sqlite import file
-from napixd_store.backends.sqlite.log import LATEST, Log
+from napixd_store.backends.sqlite.log import Log
 from napixd_store.connections import Connection
 from napixd_store.errors import ConfigError, ReadOnly, StoreError, Unavailable
 from napixd_store.places import home
@@ -26,7 +27,7 @@ _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/
 def open_database(
     *,
     path: Path | None = None,
-    durability: Literal["power", "process"] = "power",
+    durability: Literal["power", "process"] | None = None,
     timeout: float = 30.0,
 ) -> "Database":
     """Return the database at *path*; nothing is opened before it is used.
@@ -34,6 +35,7 @@ def open_database(
     Args:
         path: the file; ``stores/store.sqlite`` in the home folder when not given.
         durability: ``power`` syncs each commit; ``process`` may lose the last ones in a power cut.
+            When not given, ``power``, unless the file is in memory (tmpfs).
         timeout: seconds to wait for other writers before `Unavailable`.
 
     Raises:
@@ -92,13 +94,18 @@ class _Lease:
 class Database(Connection):
     """One SQLite file, used by all stores and counters of its path and options."""
 
-    def __init__(self, path: Path, durability: str, timeout: float) -> None:
+    def __init__(self, path: Path, durability: str | None, timeout: float) -> None:
         super().__init__()
-        self.path, self.place, self.durability = path, str(path), durability
+        self.path, self.place, self._asked = path, str(path), durability
         self._timeout = timeout
         self._checked = False
         self._log = Log(path)
         self._begin_anew()
+
+    @property
+    def durability(self) -> str:  # type: ignore[override]  # nobody sets it
+        """What is asked for, or else what the file system has."""
+        return disk.durability(self.path, self._asked)
 
     def read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         """Return the rows of a query."""
@@ -254,24 +261,14 @@ class Database(Connection):
         return session
 
     def _open(self, session: _Session) -> sqlite3.Connection:
+        synchronous = _SYNCHRONOUS[self.durability]
         if not self._checked:
             file.ensure(self.path)
             file.check(self.path)
             self._checked = True
-        handle = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",  # never creates: see sqlite_file
-            uri=True,
-            timeout=self._timeout,
-            isolation_level=None,
-            check_same_thread=False,  # a fork closes the handles of all threads
-        )
-        try:
-            handle.execute(f"PRAGMA synchronous={_SYNCHRONOUS[self.durability]}")
-            handle.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
-        except BaseException:
-            handle.close()
-            raise
-        session.handle, session.writable = handle, file.may_write(self.path)
+        handle = file.connect(self.path, timeout=self._timeout, synchronous=synchronous)
+        if not isinstance(handle, file.Passing):
+            session.handle, session.writable = handle, file.may_write(self.path)
         self._log.due = 0
         return handle
 

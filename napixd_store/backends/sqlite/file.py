@@ -1,31 +1,45 @@
-"""The SQLite file: how it comes to be, and what proves it ours.
+"""The SQLite file: how it comes to be, what proves it ours, and how it is opened.
 
 A new file is built aside and linked into place whole, so an empty or half-made one at the path
 is damage, never a beginning.
 """
 
 import os
+import re
 import secrets
 import sqlite3
+import stat
+import time
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
+from napixd_store import disk
 from napixd_store.backends.sqlite import layout, log
-from napixd_store.backends.sqlite.faults import UNTOUCHED
+from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length
 from napixd_store.backends.sqlite.faults import may_write as may_write
 from napixd_store.backends.sqlite.faults import translated as translated
-from napixd_store.disk import make_private_folder, sync_folder
 from napixd_store.errors import ConfigError, CorruptData
 
 MINIMUM_SQLITE = (3, 37, 0)
 """STRICT tables, which keep an integer from turning into a float at 2**63."""
 
-_PRIVATE_FILE = 0o600
+_NAMES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_ASIDE = re.compile(r"\.sqlite-[0-9a-f]{16}\.new(-journal)?")
+_ABANDONED = 3600
+"""Seconds after which nobody builds a file any more."""
+
+
+# --- creation -------------------------------------------------------------------------------------
 
 
 def ensure(path: Path) -> None:
     """Create the database at *path* unless something is there already.
 
     Raises:
+        ConfigError: the path is too long.
         CorruptData: a log is there already, of a file that is gone: SQLite would play it in.
         ReadOnly, StoreFull, Unavailable: it cannot be created; nothing is left behind.
     """
@@ -37,38 +51,52 @@ def ensure(path: Path) -> None:
             f"{path} is gone, but {left[0]} holds the last writes to it; nothing was changed: put "
             f"the file back, or move that away to begin with an empty one"
         )
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    check_length(path)
+    aside = path.with_name(f".sqlite-{secrets.token_hex(8)}.new")
     try:
-        make_private_folder(path.parent)
-        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE_FILE))
+        disk.make_private_folder(path.parent)
+        _clear(path)
         try:
+            disk.opened(str(aside), _NEW, partial(disk.give_to_owner_of, str(path.parent)))
             _build(aside)
-            try:
+            with suppress(FileExistsError):  # another process was faster; its file is as good
                 os.link(aside, path)
-            except FileExistsError:
-                return  # another process was faster; its file is as good
         finally:
-            aside.unlink()
-        sync_folder(str(path.parent))
+            aside.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as exc:
         raise translated(exc, path, writing=False) from exc
+    disk.sync_folder(str(path.parent))
 
 
 def _build(path: Path) -> None:
-    database = sqlite3.connect(path, isolation_level=None)
-    try:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA synchronous=FULL")
         database.executescript(f"BEGIN; {layout.SCHEMA} COMMIT;")
         database.execute(f"PRAGMA application_id = {layout.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {layout.VERSION}")
         database.execute(f"PRAGMA schema_version = {log.first_cookie()}")
         database.execute("PRAGMA journal_mode=WAL")
-    finally:
-        database.close()
+
+
+def _clear(path: Path) -> None:
+    """Remove what processes left that were killed while they built a file in this folder."""
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if _ASIDE.fullmatch(entry.name) and _is_left(entry.path, path):
+                os.unlink(entry.path)
+
+
+def _is_left(aside: str, path: Path) -> bool:
+    if os.path.exists(path) and os.path.samefile(aside, path):
+        return True  # in place
+    return time.time() - os.lstat(aside).st_mtime > _ABANDONED
 
 
 def _has_content(path: str) -> bool:
     return os.path.exists(path) and os.path.getsize(path) > 0
+
+
+# --- proof ----------------------------------------------------------------------------------------
 
 
 def check(path: Path) -> None:
@@ -77,42 +105,101 @@ def check(path: Path) -> None:
     Looks through a read-only connection, so that a foreign file keeps every byte.
 
     Raises:
-        CorruptData: it is no SQLite file, damaged, another program's, or from a newer version.
+        CorruptData: it is no SQLite file, damaged, another program's, or from a newer version, or
+            its log is another file's.
         ReadOnly, Unavailable: it cannot be opened.
     """
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder, not a file: check path=")
-    if path.is_file() and path.stat().st_size == 0:
-        raise CorruptData(f"{path} is empty: a database was truncated here; {UNTOUCHED}")
+    _check_facts(path)
     log.check(path)
+    way = "immutable=1" if _is_unchanging(path) else "mode=ro"
     try:
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as database:
             application = database.execute("PRAGMA application_id").fetchone()[0]
             version = database.execute("PRAGMA user_version").fetchone()[0]
-            database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            tables = {name for (name,) in database.execute(_NAMES)}
             cut = _is_cut(database, path)
-        finally:
-            database.close()
     except sqlite3.Error as exc:
         raise translated(exc, path, writing=False) from exc
     if application != layout.APPLICATION_ID:
         raise CorruptData(f"{path} is another program's SQLite database; {UNTOUCHED}")
-    if cut:
-        raise CorruptData(f"{path} was truncated inside its last page; {UNTOUCHED}")
     if version != layout.VERSION:
         raise CorruptData(
             f"{path} was written by a newer napixd-store (schema {version}; this one knows "
             f"{layout.VERSION}): upgrade napixd-store; {UNTOUCHED}"
         )
+    if not tables.issuperset(layout.TABLES):
+        raise CorruptData(f"{path}: a table is missing; {UNTOUCHED}")
+    if cut:
+        raise CorruptData(f"{path} was truncated inside its last page; {UNTOUCHED}")
+
+
+def _check_facts(path: Path) -> None:
+    with suppress(OSError):  # SQLite will say what is wrong
+        facts = os.stat(path)
+        if stat.S_ISDIR(facts.st_mode):
+            raise ConfigError(f"{path} is a folder, not a file: check path=")
+        if stat.S_ISREG(facts.st_mode) and facts.st_size == 0:
+            raise CorruptData(f"{path} is empty: a database was truncated here; {UNTOUCHED}")
+        if facts.st_nlink > 1:
+            _clear(path)
 
 
 def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
     """Whether the file ends inside a page, which SQLite takes for a whole one."""
     (page_size,) = database.execute("PRAGMA page_size").fetchone()
-    if path.stat().st_size % page_size == 0:
+    if os.path.getsize(path) % page_size == 0:
         return False
     if not _has_content(log.beside(path)):
         return True
     # A page that was being copied from the log when the machine stopped is whole in the log.
     return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+
+
+# --- handles --------------------------------------------------------------------------------------
+
+
+class Passing(sqlite3.Connection):
+    """A handle for one operation, on a read-only mount.
+
+    There SQLite cannot make the files by which processes see each other, so it must be told that
+    nobody writes. Elsewhere the same file may be mounted writable: nothing read is kept.
+    """
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def connect(path: Path, *, timeout: float, synchronous: str) -> sqlite3.Connection:
+    """Open the database at *path*, which is never created by this."""
+    where = path.absolute().as_uri()
+    if _is_unchanging(path):
+        return sqlite3.connect(
+            f"{where}?immutable=1",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Passing,
+        )
+    handle = sqlite3.connect(
+        f"{where}?mode=rw",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,  # a fork closes the handles of all threads
+    )
+    try:
+        handle.execute(f"PRAGMA synchronous={synchronous}")
+        handle.execute(f"PRAGMA wal_autocheckpoint={log.LATEST}")
+    except BaseException:
+        handle.close()
+        raise
+    return handle
+
+
+def _is_unchanging(path: Path) -> bool:
+    """Whether the file is on a read-only mount, and all that was written is in it."""
+    try:
+        read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+    except OSError:
+        return False  # SQLite will say what is wrong
+    return bool(read_only) and not _has_content(log.beside(path))
