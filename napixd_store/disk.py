@@ -9,14 +9,16 @@ Every error is one of ours, and says whether the change was applied.
 
 import errno
 import fcntl
+import functools
 import os
 import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from napixd_store.errors import (
     ConfigError,
@@ -28,6 +30,8 @@ from napixd_store.errors import (
     Unavailable,
 )
 
+T = TypeVar("T")
+
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
 _WARILY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -37,6 +41,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MISPLACED = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
 _ESCAPE = re.compile(r"\\([0-7]{3})")
+_IN_MEMORY = ("tmpfs", "ramfs")
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs", "lustre", "ncpfs")
 
 
@@ -59,6 +64,39 @@ def make_private_folder(folder: Path) -> None:
         with suppress(OSError):  # or the next call would take it for safe
             folder.rmdir()
         raise
+
+
+def give_to_owner_of(folder: str | int, descriptor: int) -> None:
+    """Let what *descriptor* is, just made in *folder*, belong to whom that belongs.
+
+    For root alone: else its maintenance script would lock the service's user out. SQLite does
+    the same for the files that it makes beside a database. It takes a descriptor, for a name
+    may be another file's by now.
+    """
+    if os.geteuid() == 0:
+        owner = os.stat(folder)
+        if owner.st_uid != 0:
+            with suppress(PermissionError):  # a root without that right goes on as others do
+                os.chown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def opened(
+    path: str, flags: int, work: Callable[..., T], *arguments: Any, within: int | None = None
+) -> T:
+    """Open *path* and return ``work(descriptor, *arguments)``; it is closed in any case.
+
+    With *within*, the descriptor of a folder, *path* is a name in it. A new file is private.
+    """
+    # `descriptor = os.open(…)` alone can lose it to an interrupt between the two. None comes while
+    # `extend` fills the box, and none in the `finally` before its first call.
+    box: list[int] = []
+    try:
+        way = functools.partial(os.open, dir_fd=within)
+        box.extend(map(way, [path], [flags | os.O_CLOEXEC], [_PRIVATE_FILE]))
+        return work(box[0], *arguments)
+    finally:
+        for descriptor in box:
+            os.close(descriptor)
 
 
 def read(path: str) -> bytes | None:
@@ -240,6 +278,49 @@ def remote_filesystem(folder: Path) -> str | None:
     ):
         kind = filesystem(os.path.realpath(folder), mounts)
     return kind if kind.startswith(_REMOTE) else None
+
+
+def durability(place: Path, asked: str | None) -> str:
+    """Return what a synced write at *place* survives: ``power``; in memory only ``process``.
+
+    Raises:
+        ConfigError: ``power`` is *asked* for, and *place* is in memory.
+    """
+    if asked not in (None, "power"):
+        return str(asked)
+    kind = _kind(_device(place))
+    if kind not in _IN_MEMORY:
+        return "power"
+    if asked:
+        raise ConfigError(
+            f"{place} is on {kind}, in memory, where nothing survives a power cut; nothing was "
+            f"changed: name a place on a disk, or leave durability= out"
+        )
+    return "process"
+
+
+def _device(place: Path) -> int:
+    while True:
+        try:
+            return os.stat(place).st_dev
+        except OSError:  # not there yet
+            if place == place.parent:
+                return 0
+            place = place.parent
+
+
+@functools.cache
+def _kind(device: int) -> str:
+    """Return the type of the file system on *device*; empty if the system does not tell."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with (
+        suppress(OSError),
+        open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts,
+    ):
+        for before, _, after in (line.partition(" - ") for line in mounts):
+            if before.split(" ")[2] == number:
+                return after.split(" ")[0]
+    return ""
 
 
 def filesystem(place: str, mounts: Iterable[str]) -> str:

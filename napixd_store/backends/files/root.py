@@ -21,30 +21,35 @@ from napixd_store.places import home
 def open_root(
     *,
     root: Path | None = None,
-    durability: Literal["power"] = "power",
+    durability: Literal["power"] | None = None,
     any_filesystem: bool = False,
 ) -> "Root":
     """Return the folder *root*; it is created by the first write.
 
     Args:
         root: the folder; ``stores`` in the home folder when not given.
-        durability: every write is synced; nothing less is offered, for it would save little.
+        durability: every write is synced; nothing less is offered, for it would save little. When
+            not given, a folder in memory (tmpfs) is taken as well, and survives no power cut.
         any_filesystem: use a network file system all the same; locks may not hold there.
     """
-    return Root(root or home() / "stores", any_filesystem)
+    return Root(root or home() / "stores", durability, any_filesystem)
 
 
 class Root(Connection):
     """A folder of files. `lock` is the queue of this process's threads before ``.lock``."""
 
-    durability = "power"
-
-    def __init__(self, folder: Path, any_filesystem: bool) -> None:
+    def __init__(self, folder: Path, durability: str | None, any_filesystem: bool) -> None:
         super().__init__()
+        self._asked = durability
         self.folder, self.place = str(folder), str(folder)
         self._any_filesystem = any_filesystem
         self._examined = False
         self._cleared: set[str] = set()
+
+    @property
+    def durability(self) -> str:  # type: ignore[override]  # nobody sets it
+        """What is asked for, or else what the file system has."""
+        return disk.durability(Path(self.folder), self._asked)
 
     def begin_anew(self) -> None:
         """Clear once more: the child may be there because its predecessor crashed."""
@@ -93,6 +98,7 @@ class Root(Connection):
             self._cleared.add(folder)
 
     def _examine(self) -> None:
+        disk.durability(Path(self.folder), self._asked)
         remote = disk.remote_filesystem(Path(self.folder))
         if remote and not self._any_filesystem:
             raise ConfigError(

@@ -13,7 +13,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, TypeVar
 
+from napixd_store import disk
 from napixd_store.backends.sqlite import file
+from napixd_store.backends.sqlite.log import Log
 from napixd_store.backends.sqlite.session import Session, identity
 from napixd_store.connections import Connection
 from napixd_store.errors import ConfigError, OutcomeUnknown, ReadOnly, StoreError, Unavailable
@@ -29,7 +31,7 @@ _TRUSTED = 0.005  # seconds; to look whether the file still stands takes a quart
 def open_database(
     *,
     path: Path | None = None,
-    durability: Literal["power", "process"] = "power",
+    durability: Literal["power", "process"] | None = None,
     timeout: float = 30.0,
 ) -> "Database":
     """Return the database at *path*; nothing is opened before it is used.
@@ -37,6 +39,7 @@ def open_database(
     Args:
         path: the file; ``stores/store.sqlite`` in the home folder when not given.
         durability: ``power`` syncs each commit; ``process`` may lose the last ones in a power cut.
+            When not given, ``power``, unless the file is in memory (tmpfs).
         timeout: seconds to wait for other writers before `Unavailable`.
 
     Raises:
@@ -81,13 +84,19 @@ class Database(Connection):
     within 5 milliseconds. After that the operations work on the file that stands at the path.
     """
 
-    def __init__(self, path: Path, durability: str, timeout: float) -> None:
-        self.path, self.place, self.durability = path, str(path), durability
+    def __init__(self, path: Path, durability: str | None, timeout: float) -> None:
+        self.path, self.place, self._asked = path, str(path), durability
         self._timeout = timeout
+        self._log = Log(path)
         self._local = threading.local()
         self._sessions: set[Session] = set()
         self._begin_anew()
         super().__init__()
+
+    @property
+    def durability(self) -> str:  # type: ignore[override]  # nobody sets it
+        """What is asked for, or else what the file system has."""
+        return disk.durability(self.path, self._asked)
 
     # --- operations --------------------------------------------------------------------------
 
@@ -152,8 +161,7 @@ class Database(Connection):
     def _execute(
         self, session: Session, sql: str, parameters: Sequence[Any]
     ) -> tuple[list[Any], int]:
-        if not session.writable:  # it would stay so for ever
-            self._open(session)
+        self._prepare(session)
         cursor = session.cursor
         try:
             rows = cursor.execute(sql, parameters).fetchall()
@@ -163,12 +171,13 @@ class Database(Connection):
             raise self._failed(exc, session, writing=True) from exc
         if not session.is_found():
             raise self._moved(writing=True)
+        self._log.due -= max(1, cursor.rowcount)
         return rows, cursor.rowcount
 
     def _transact(self, session: Session, work: Callable[..., T], arguments: Any) -> T:
-        if not session.writable:
-            self._open(session)
+        handle = self._prepare(session)
         cursor, trusted_until = session.cursor, session.trusted_until
+        changed = handle.total_changes
         session.trusted_until = 0.0  # until it has ended, one way or the other
         cursor.execute("BEGIN IMMEDIATE")
         result = work(cursor, *arguments)
@@ -180,8 +189,18 @@ class Database(Connection):
             raise self._failed(exc, session, writing=True) from exc
         if not session.is_found():
             raise self._moved(writing=True)
+        self._log.due -= max(1, handle.total_changes - changed)
         session.trusted_until = trusted_until
         return result
+
+    def _prepare(self, session: Session) -> sqlite3.Connection:
+        """Return the session's handle, ready for a write."""
+        if not session.writable:  # it would stay so for ever
+            self._open(session)
+        handle = session.handle
+        assert handle is not None
+        self._log.tend(handle)
+        return handle
 
     def close(self) -> None:
         """Close the sessions of all threads, each when what it does is done.
@@ -241,7 +260,7 @@ class Database(Connection):
             lease: _Lease = self._local.lease
         except AttributeError:
             with self._gate:  # a fork must know all sessions
-                session = Session(self.place, self.durability, self._timeout)
+                session = Session(self.place)
                 lease = self._local.lease = _Lease(session, self._sessions)
         return lease.session
 
@@ -251,20 +270,24 @@ class Database(Connection):
         Raises:
             Unavailable: another file stands there now; from now on that is worked with.
         """
-        if session.handle is None or session.handle.in_transaction:
+        if session.handle is None or session.handle.in_transaction or session.passing:
             self._open(session)  # in one: a second interrupt broke off the rolling back
         elif not session.is_whole():
             raise self._moved(writing=False)
-        session.trusted_until = monotonic() + _TRUSTED
+        if not session.passing:
+            session.trusted_until = monotonic() + _TRUSTED
 
     def _open(self, session: Session) -> None:
         session.close()
+        durability = self.durability
         file.ensure(self.path)
         standing = identity(self.place)
         if standing not in {other.file for other in list(self._sessions)}:
             file.check(self.path)
-        session.open(standing)
+        session.passing = file.is_unchanging(self.path)
+        session.open(standing, file.connecting(self.path, self._timeout), durability)
         session.writable = file.may_write(self.path)
+        self._log.due = 0
 
     # --- errors ------------------------------------------------------------------------------
 

@@ -8,10 +8,11 @@ other process finds any more. And a handle must not cross a fork
 import os
 import sqlite3
 import threading
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
+from itertools import starmap
 from typing import Any
 
+from napixd_store.backends.sqlite.log import LATEST
 from napixd_store.errors import Unavailable
 
 Identity = tuple[int, int] | None
@@ -47,26 +48,23 @@ class Session:
 
     cursor: sqlite3.Cursor
 
-    def __init__(self, path: str, durability: str, timeout: float) -> None:
+    def __init__(self, path: str) -> None:
         self.lock: Any = threading.RLock()  # Any: typeshed hides its _is_owned()
         self.handle: sqlite3.Connection | None = None
         self.file: Identity = None
         self.writable = True
         self.trusted_until = 0.0
         """When to look next at handle and file before using them, by the monotonic clock."""
-        self._path, self._synchronous = path, _SYNCHRONOUS[durability]
-        self._connect = partial(
-            sqlite3.connect,
-            timeout=timeout,
-            isolation_level=None,
-            check_same_thread=False,  # a fork closes the handles of all threads
-            uri=True,
-        )
+        self.passing = False
+        """Whether the handle serves one operation only, see `file.is_unchanging`."""
+        self._path = path
         self._log_path = ""
         self._log: Identity = None
 
-    def open(self, file: Identity) -> None:
-        """Open a handle on *file*, which is expected at the path.
+    def open(
+        self, file: Identity, connect: Callable[[], sqlite3.Connection], durability: str
+    ) -> None:
+        """Open a handle on *file*, which is expected at the path, by *connect*.
 
         Raises:
             sqlite3.Error: as SQLite says.
@@ -81,9 +79,9 @@ class Session:
         self.file = file
         opened: list[sqlite3.Connection] = []
         try:
-            # No signal comes between the connecting and the list; mode=rw never creates a file.
-            opened.extend(map(self._connect, (f"{Path(self._path).as_uri()}?mode=rw",)))
-            self._set_up(opened[0])
+            # No signal comes between the connecting and the list.
+            opened.extend(starmap(connect, ((),)))
+            self._set_up(opened[0], _SYNCHRONOUS[durability])
             self.handle = opened[0]
         finally:
             if self.handle is None:
@@ -91,9 +89,10 @@ class Session:
                     handle.close()
                 self.close()
 
-    def _set_up(self, handle: sqlite3.Connection) -> None:
+    def _set_up(self, handle: sqlite3.Connection, synchronous: str) -> None:
         self.cursor = handle.cursor()
-        self.cursor.execute(f"PRAGMA synchronous={self._synchronous}")
+        self.cursor.execute(f"PRAGMA synchronous={synchronous}")
+        self.cursor.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
         self.cursor.execute("PRAGMA user_version").fetchall()  # a first read, which opens the log
         self._log_path = f"{os.path.realpath(self._path)}-wal"
         self._log = identity(self._log_path)
