@@ -167,7 +167,7 @@ class Database(Connection):
                 return rows, cursor.rowcount
             except sqlite3.IntegrityError:
                 raise  # the caller's: it alone knows which rule was broken
-            except sqlite3.Error as exc:
+            except (sqlite3.Error, OverflowError) as exc:
                 raise self._failed(exc, session, writing=True) from exc
             finally:
                 self._writers.release()
@@ -193,7 +193,9 @@ class Database(Connection):
                     if handle.in_transaction:
                         handle.execute("ROLLBACK")
                     raise
-            except sqlite3.Error as exc:
+            except StoreError:
+                raise
+            except (sqlite3.Error, OverflowError) as exc:
                 raise self._failed(exc, session, writing=committing) from exc
             finally:
                 self._writers.release()
@@ -272,7 +274,7 @@ class Database(Connection):
         self._log.due = 0
         return handle
 
-    def _failed(self, exc: sqlite3.Error, session: _Session, *, writing: bool) -> StoreError:
+    def _failed(self, exc: Exception, session: _Session, *, writing: bool) -> StoreError:
         error = file.translated(exc, self.path, writing=writing)
         if isinstance(error, ReadOnly):
             session.close()  # else its side files would keep the rights of this moment
