@@ -24,6 +24,8 @@ from napixd_store.processes import notice
 
 T = TypeVar("T")
 
+_RAISED = (sqlite3.Error, OverflowError)  # the latter by Python, for a record of 2 GiB or more
+
 _LONGEST = 86_400  # seconds; SQLite counts milliseconds in 32 bits
 _TRUSTED = 0.005  # seconds; to look whether the file still stands takes a quarter of a read's time
 
@@ -154,7 +156,9 @@ class Database(Connection):
                 return work(session, what, arguments)
             except BaseException as exc:
                 session.settle()
-                if isinstance(exc, sqlite3.Error) and not isinstance(exc, sqlite3.IntegrityError):
+                if isinstance(exc, (StoreError, sqlite3.IntegrityError)):
+                    raise
+                if isinstance(exc, _RAISED):
                     raise self._failed(exc, session, writing=False) from exc
                 raise
 
@@ -167,7 +171,7 @@ class Database(Connection):
             rows = cursor.execute(sql, parameters).fetchall()
         except sqlite3.IntegrityError:
             raise
-        except sqlite3.Error as exc:
+        except _RAISED as exc:
             raise self._failed(exc, session, writing=True) from exc
         if not session.is_found():
             raise self._moved(writing=True)
@@ -291,7 +295,7 @@ class Database(Connection):
 
     # --- errors ------------------------------------------------------------------------------
 
-    def _failed(self, exc: sqlite3.Error, session: Session, *, writing: bool) -> StoreError:
+    def _failed(self, exc: Exception, session: Session, *, writing: bool) -> StoreError:
         if session.handle is not None and not session.is_whole():
             return self._moved(writing=writing)
         error = file.translated(exc, self.path, writing=writing)

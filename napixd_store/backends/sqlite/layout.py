@@ -35,7 +35,7 @@ CREATE TABLE entries (
     key        TEXT NOT NULL CHECK (key <> ''),
     record     BLOB NOT NULL,
     UNIQUE (collection, key),
-    CHECK (seq >> 40 = collection AND seq & 1099511627775)
+    CHECK (collection > 0 AND collection = seq >> 40 AND seq & 1099511627775)
 ) STRICT;
 CREATE TRIGGER holes AFTER DELETE ON entries BEGIN
     UPDATE collections SET holes = holes + 1 - max(0, old.seq - coalesce(
