@@ -83,7 +83,9 @@ class Session:
         try:
             # No signal comes between the connecting and the list; mode=rw never creates a file.
             opened.extend(map(self._connect, (f"{Path(self._path).as_uri()}?mode=rw",)))
-            self._set_up(opened[0])
+            self.cursor = opened[0].cursor()
+            self.cursor.execute(f"PRAGMA synchronous={self._synchronous}")  # opens the log, too
+            self._note_log()
             self.handle = opened[0]
         finally:
             if self.handle is None:
@@ -91,10 +93,7 @@ class Session:
                     handle.close()
                 self.close()
 
-    def _set_up(self, handle: sqlite3.Connection) -> None:
-        self.cursor = handle.cursor()
-        self.cursor.execute(f"PRAGMA synchronous={self._synchronous}")
-        self.cursor.execute("PRAGMA user_version").fetchall()  # a first read, which opens the log
+    def _note_log(self) -> None:
         self._log_path = f"{os.path.realpath(self._path)}-wal"
         self._log = identity(self._log_path)
         if not self.is_found():
@@ -124,6 +123,7 @@ class Session:
         self.trusted_until = 0.0
         try:
             if self.handle is not None:
+                self.cursor.close()  # or its statement keeps the file open, and a traceback it
                 self.handle.close()
         finally:
             self.handle = self.file = None
