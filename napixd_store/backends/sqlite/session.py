@@ -81,7 +81,10 @@ class Session:
         try:
             # No signal comes between the connecting and the list.
             opened.extend(starmap(connect, ((),)))
-            self._set_up(opened[0], _SYNCHRONOUS[durability])
+            self.cursor = opened[0].cursor()
+            self.cursor.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")  # opens the log
+            self.cursor.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
+            self._note_log()
             self.handle = opened[0]
         finally:
             if self.handle is None:
@@ -89,11 +92,7 @@ class Session:
                     handle.close()
                 self.close()
 
-    def _set_up(self, handle: sqlite3.Connection, synchronous: str) -> None:
-        self.cursor = handle.cursor()
-        self.cursor.execute(f"PRAGMA synchronous={synchronous}")
-        self.cursor.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
-        self.cursor.execute("PRAGMA user_version").fetchall()  # a first read, which opens the log
+    def _note_log(self) -> None:
         self._log_path = f"{os.path.realpath(self._path)}-wal"
         self._log = identity(self._log_path)
         if not self.is_found():
@@ -123,6 +122,7 @@ class Session:
         self.trusted_until = 0.0
         try:
             if self.handle is not None:
+                self.cursor.close()  # or its statement keeps the file open, and a traceback it
                 self.handle.close()
         finally:
             self.handle = self.file = None
