@@ -289,8 +289,8 @@ class Database(Connection):
         if standing not in {other.file for other in list(self._sessions)}:
             file.check(self.path)
         session.passing = file.is_unchanging(self.path)
-        session.open(standing, file.connecting(self.path, self._timeout), durability)
         session.writable = file.may_write(self.path)
+        session.open(standing, file.connecting(self.path, self._timeout), durability)
         self._log.due = 0
 
     # --- errors ------------------------------------------------------------------------------

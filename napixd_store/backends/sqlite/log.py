@@ -75,8 +75,6 @@ class Log:
         if self.due > 0:
             return
         begun, far_in = self._salts()
-        if not begun:
-            handle.execute("PRAGMA journal_mode=WAL")  # a copy by VACUUM INTO has lost the mode
         if begun != self._marked or not begun or (begun == far_in and _copied(handle)):
             _mark(handle)
             self._marked, _ = self._salts()

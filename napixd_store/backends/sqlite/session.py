@@ -84,6 +84,8 @@ class Session:
             self.cursor = opened[0].cursor()
             self.cursor.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")  # opens the log
             self.cursor.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
+            if self.writable:
+                self.cursor.execute("PRAGMA journal_mode=WAL")  # which VACUUM INTO does not copy
             self._note_log()
             self.handle = opened[0]
         finally:
