@@ -82,10 +82,11 @@ class Session:
             # No signal comes between the connecting and the list.
             opened.extend(starmap(connect, ((),)))
             self.cursor = opened[0].cursor()
-            self.cursor.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")  # opens the log
+            self.cursor.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
             self.cursor.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
             if self.writable:
-                self.cursor.execute("PRAGMA journal_mode=WAL")  # which VACUUM INTO does not copy
+                self.cursor.execute("PRAGMA journal_mode=WAL").fetchall()  # VACUUM INTO loses it
+            self.cursor.execute("PRAGMA user_version").fetchall()  # a first read opens the log
             self._note_log()
             self.handle = opened[0]
         finally:
