@@ -24,6 +24,7 @@ from napixd_store import (
     StoreFull,
     disk,
 )
+from napixd_store.backends.files.filenames import encode
 from napixd_store.backends.files.root import open_root
 from napixd_store.connections import connect
 from tests.files import PROMPT, tree
@@ -562,6 +563,43 @@ def test_a_key_that_an_edit_left_twice_is_noticed(twins, tmp_path):
     path = FILE.made(tmp_path)
     whole = edited(path.read_bytes(), records="TWINS")
     corrupt(FILE, path, whole.replace(b'"TWINS"', b"{" + twins + b"}"), "'[ax]' twice")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+@each_kind
+def test_an_editor_s_byte_order_mark_is_named(kind, encoding, tmp_path):
+    path = kind.made(tmp_path)
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    data = (mark + edited(path.read_bytes()).decode()).encode(encoding)
+    corrupt(kind, path, data, "byte order mark: save it as UTF-8")
+
+
+@each_kind
+def test_a_missing_checksum_is_named(kind, tmp_path):
+    path = kind.made(tmp_path)
+    written = json.loads(path.read_bytes())
+    del written["sha256"]
+    corrupt(kind, path, json.dumps(written).encode(), 'no "sha256".*writes "sha256":null')
+
+
+NO_KEYS = {"": "must not be empty", "k" * 1_001: "at most 1000 characters", "=x": "begins with '='"}
+
+
+@pytest.mark.parametrize("text", NO_KEYS)
+def test_what_is_no_key_is_refused_with_its_place(text, tmp_path):
+    path = FILE.made(tmp_path)
+    corrupt(FILE, path, edited(path.read_bytes(), records={text: 1}), NO_KEYS[text])
+
+
+@pytest.mark.parametrize("text", ["k" * 1_001, "=x", "=007"])
+def test_a_file_that_is_named_for_no_key_is_refused_with_its_place(text, tmp_path):
+    path = KEY.made(tmp_path)
+    other = path.with_name(f"{encode(text)}.json")
+    other.write_bytes(edited(path.read_bytes(), key=text))
+    path.unlink()
+    with pytest.raises(CorruptData, match="left as it is") as caught:
+        KEY.open(tmp_path).snapshot()
+    assert str(other) in str(caught.value)
 
 
 @each_kind

@@ -84,6 +84,7 @@ class FileStore(StoreBackend[V]):
             members = document.members_of(body)
         except ValueError as exc:
             raise CorruptData(f"{path}: its records are no object; it was left as it is") from exc
+        document.check_keys(members, path)
         return lines.joined({text: bytes(record) for text, record in members.items()})
 
     def _drop(self) -> None:

@@ -266,6 +266,7 @@ class DirectoryStore(StoreBackend[V]):
                 raise CorruptData(f"{path}: it names no key; it was left as it is") from exc
             if filenames.encode(text) != stem:
                 raise CorruptData(f"{path}: its name is another key's; it was left as it is")
+        document.check_keys([text], path)
         return text
 
     def _document(self, text: str, record: bytes) -> bytes:
