@@ -471,6 +471,22 @@ def test_a_server_that_evicts_draws_one_warning(guarded: Running) -> None:
         opened(guarded, strict=True)["k"] = 1
 
 
+def test_strict_refuses_every_operation_from_every_thread(guarded: Running) -> None:
+    guarded.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    store, counter = opened(guarded, strict=True), counted(guarded, strict=True)
+
+    def refused(_number: int) -> None:
+        for call in (put(store), lambda: store.get("k"), counter.increment):
+            with pytest.raises(ConfigError, match=r"noeviction.*nothing was changed"):
+                call()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(refused, range(8)))
+    guarded.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    put(store)()
+    assert counter.increment() == 1
+
+
 def test_a_server_that_will_not_tell_its_settings_is_used_all_the_same(guarded: Running) -> None:
     guarded.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     guarded.ask("ACL", "SETUSER", "low", "on", f">{PASSWORD}", "~*", "+@all", "-info")

@@ -196,8 +196,8 @@ class Server(Connection):
         def ask(*command: Any) -> Any:
             return exchange(wire, command, end, Stage.CONNECTING)
 
-        if not link.checked:
-            link.checked = True
+        if self._strict or not link.checked:
+            link.checked = True  # before the warning, which may be an error: it comes once
             warn_of_eviction(ask, self.place, strict=self._strict)
         if self._asked is not None:
             check_durability(ask, self.place, self._asked, self._needs)
