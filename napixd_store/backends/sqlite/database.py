@@ -9,6 +9,7 @@ when it is next used. After any other fork the child closes those that it finds.
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, TypeVar
@@ -16,7 +17,7 @@ from typing import Any, Literal, TypeVar
 from napixd_store import disk
 from napixd_store.backends.sqlite import file
 from napixd_store.backends.sqlite.log import Log
-from napixd_store.backends.sqlite.session import Session, identity
+from napixd_store.backends.sqlite.session import NOTHING, Session, identity
 from napixd_store.connections import Connection
 from napixd_store.errors import ConfigError, OutcomeUnknown, ReadOnly, StoreError, Unavailable
 from napixd_store.places import home
@@ -180,21 +181,18 @@ class Database(Connection):
 
     def _transact(self, session: Session, work: Callable[..., T], arguments: Any) -> T:
         handle = self._prepare(session)
-        cursor, trusted_until = session.cursor, session.trusted_until
         changed = handle.total_changes
-        session.trusted_until = 0.0  # until it has ended, one way or the other
-        cursor.execute("BEGIN IMMEDIATE")
-        result = work(cursor, *arguments)
+        begun = session.begin("BEGIN IMMEDIATE")
+        result = work(session.cursor, *arguments)
         if not session.is_found():
             raise self._moved(writing=False)
         try:
-            cursor.execute("COMMIT")
+            session.end("COMMIT", begun)
         except sqlite3.Error as exc:
             raise self._failed(exc, session, writing=True) from exc
         if not session.is_found():
             raise self._moved(writing=True)
         self._log.due -= max(1, handle.total_changes - changed)
-        session.trusted_until = trusted_until
         return result
 
     def _prepare(self, session: Session) -> sqlite3.Connection:
@@ -235,7 +233,8 @@ class Database(Connection):
     def after_fork_in_parent(self) -> None:
         """Let the threads go on; each opens its handle again."""
         for session in self._held:
-            session.lock.release()
+            with suppress(RuntimeError):  # a signal came before it was got
+                session.lock.release()
         self._held.clear()
         super().after_fork_in_parent()
         self._forking = False
@@ -321,10 +320,10 @@ def _rows(session: Session, sql: str, parameters: Sequence[Any]) -> list[Any]:
 
 def _rows_of_parts(session: Session, sql: str, parts: Iterable[Sequence[Any]]) -> list[Any]:
     rows: list[Any] = []
-    session.cursor.execute("BEGIN")
+    begun = session.begin("BEGIN")
     for parameters in parts:
         rows += _rows(session, sql, parameters)
-    session.settle()
+    session.end("ROLLBACK", begun)
     return rows
 
 
@@ -335,6 +334,6 @@ def _rows_until(session: Session, sql: str, asked: tuple[Sequence[Any], int]) ->
         rows.append(row)
         size += len(row[-1])
         if size >= enough:
-            session.settle()
+            session.cursor.execute(NOTHING)
             break
     return rows

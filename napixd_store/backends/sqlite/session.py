@@ -20,7 +20,8 @@ Identity = tuple[int, int] | None
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/pragma.html
 
-_NOTHING = "SELECT 1 WHERE 0"
+NOTHING = "SELECT 1 WHERE 0"
+"""Ends what the cursor was reading."""
 
 _spoilt: set[Identity] = set()
 """Files that a handle from before a fork has open here for ever, so that no other handle is safe.
@@ -111,12 +112,27 @@ class Session:
         """Whether the file stands at its path, and its log beside it."""
         return self.is_found() and identity(self._log_path) == self._log
 
+    def begin(self, sql: str) -> float:
+        """Begin a transaction by *sql*; return what `end` needs.
+
+        The handle is looked at before its next use, unless `end` was reached: whatever came in
+        between, nothing joins what was broken off.
+        """
+        trusted_until, self.trusted_until = self.trusted_until, 0.0
+        self.cursor.execute(sql)
+        return trusted_until
+
+    def end(self, sql: str, begun: float) -> None:
+        """End the transaction by *sql*."""
+        self.cursor.execute(sql)
+        self.trusted_until = begun
+
     def settle(self) -> None:
         """Leave no statement and no transaction open, whatever was broken off."""
-        self.trusted_until = 0.0  # until all of this is done
+        self.trusted_until = 0.0
         if self.handle is not None:
             try:
-                self.cursor.execute("ROLLBACK" if self.handle.in_transaction else _NOTHING)
+                self.cursor.execute("ROLLBACK" if self.handle.in_transaction else NOTHING)
             except sqlite3.Error:
                 self.close()
 

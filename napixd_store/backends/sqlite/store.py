@@ -68,7 +68,9 @@ class SQLiteStore(StoreBackend[V]):
     Guarantees: atomic among threads and processes; safe across forks. Durability ``power``:
     what was acknowledged survives a power cut; with ``durability='process'`` it survives
     kill -9, and a power cut may take the last writes back, never more. `update` is one
-    transaction. Iterating takes constant memory and holds no lock between batches.
+    transaction. Iterating takes constant memory, holds no lock between batches, and ends: what is
+    added meanwhile is not met. If the file is removed, renamed or replaced, one operation raises
+    `Unavailable` or, if it was writing, `OutcomeUnknown`; the next works on what is there then.
 
     >>> users = SQLiteStore("users", {"path": "doc.sqlite"})
     >>> users["alice"] = {"mail": "alice@example.com"}
