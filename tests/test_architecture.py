@@ -24,6 +24,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.disk",
         "napixd_store.serializers",
     ],
+    ["napixd_store.exclusive"],
     ["napixd_store.connections"],
     ["napixd_store.counter", "napixd_store.working_copy"],
     ["napixd_store.base"],
