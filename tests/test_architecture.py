@@ -17,6 +17,7 @@ FLOORS: list[list[str]] = [
     [
         "napixd_store.names",
         "napixd_store.changes",
+        "napixd_store.fixed",
         "napixd_store.integers",
         "napixd_store.options",
         "napixd_store.places",
@@ -24,7 +25,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.disk",
         "napixd_store.serializers",
     ],
-    ["napixd_store.exclusive"],
+    ["napixd_store.exclusive", "napixd_store.records"],
     ["napixd_store.connections"],
     ["napixd_store.counter", "napixd_store.working_copy"],
     ["napixd_store.base"],
