@@ -40,14 +40,15 @@ class Exclusive:
             Unavailable: this very thread is in here already (it is a signal handler or a
                 finaliser, run in the middle of a write), or *timeout* seconds were not enough.
         """
-        lock = self.lock
+        notice()
+        lock = self._lock
         if lock._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
             raise Unavailable(
                 f"{self.place}: this thread is in the middle of a write here, which a signal "
                 f"handler or a finaliser interrupted; nothing was changed: do it outside of them"
             )
         try:
-            if not lock.acquire(timeout=timeout):
+            if not lock.acquire(True, timeout):
                 raise Unavailable(
                     f"{self.place}: other threads were writing for longer than timeout=; nothing "
                     f"was changed: try again"
