@@ -46,7 +46,6 @@ def exchange(wire: Wire, command: Command, end: float, stage: Stage = Stage.WAIT
         part = following
     _limit(sock, end)
     driven(stage, sock.sendall, part)
-    _limit(sock, end)
     return driven(stage, wire.read_response)
 
 

@@ -1,7 +1,7 @@
 """Connections as redis-py makes them, but for two things: what is packed by whom, and the time.
 
-redis-py bounds each piece of a reply: one that drips would take hours. Here all that is read or
-written between two calls of ``settimeout`` has those seconds together.
+redis-py bounds each piece of a reply: one that drips would take hours. Here all that is read
+between two calls of ``settimeout`` has those seconds together.
 """
 
 import functools
@@ -41,31 +41,33 @@ def _timed(kind: type) -> type:
 
 
 class _Timed:
-    """A socket whose calls all end at one time."""
+    """A socket whose readings all end at one time, the seconds of `settimeout` later."""
+
+    __slots__ = ("_end", "_recv", "_recv_into", "_settimeout", "_sock", "fileno", "sendall")
 
     def __init__(self, sock: Any, end: float) -> None:
         self._sock, self._end = sock, end
+        # Looked up once: they are needed for every command.
+        self._settimeout, self._recv, self._recv_into = sock.settimeout, sock.recv, sock.recv_into
+        self.fileno, self.sendall = sock.fileno, sock.sendall
 
     def settimeout(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
-
-    def sendall(self, data: bytes) -> None:
-        self._hurry()
-        self._sock.sendall(data)
+        self._settimeout(seconds)
 
     def recv(self, size: int) -> bytes:
         self._hurry()
-        return self._sock.recv(size)  # type: ignore[no-any-return]  # a socket's or an SSL one's
+        return self._recv(size)  # type: ignore[no-any-return]  # a socket's or an SSL one's
 
     def recv_into(self, buffer: bytearray) -> int:
         self._hurry()
-        return self._sock.recv_into(buffer)  # type: ignore[no-any-return]  # as recv
+        return self._recv_into(buffer)  # type: ignore[no-any-return]  # as recv
 
     def _hurry(self) -> None:
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        self._sock.settimeout(left)
+        self._settimeout(left)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
