@@ -15,6 +15,8 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+pytest_plugins = ["tests.sizes"]
+
 
 @contextmanager
 def _own_folder() -> Iterator[None]:

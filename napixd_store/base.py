@@ -31,8 +31,9 @@ from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, Conflict, CorruptData, InvalidValue, WrongType
 from napixd_store.fixed import FIXED
 from napixd_store.integers import exact, in_range
-from napixd_store.names import check_name, decode_key, encode_key, encode_keys
-from napixd_store.options import bind
+from napixd_store.names import check_name, decode_key, encode_key, merged
+from napixd_store.options import Secret, bind
+from napixd_store.reopening import Reopenable
 from napixd_store.serializers import choose
 from napixd_store.working_copy import WorkingCopy
 
@@ -49,7 +50,7 @@ def store_options(
     writeback: bool | None = None,
     type: Any = None,
     serializer: Literal["json", "pickle"] = "json",
-    secret: str | bytes | None = None,
+    secret: Secret | bytes | None = None,
     max_value_bytes: int = MAX_VALUE_BYTES,
 ) -> None:
     """Declare the options that every store takes besides those of its connection.
@@ -63,7 +64,7 @@ def store_options(
     """
 
 
-class StoreBackend(MutableMapping[Key, V], Generic[V]):
+class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
     """A dict kept in a *collection*, which outlives the process.
 
     Keys are ``str`` or ``int`` (17 and '17' are two keys); a value comes back equal and of the
@@ -75,6 +76,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
     `durability`. With ``writeback=True`` all this holds at `save()`.
 
     Iterating streams; a key that is set or deleted meanwhile may or may not be seen.
+
+    A copy, and a pickle in another process, is another store of the same collection, see
+    `napixd_store.reopening`.
 
     Raises, from every method: `InvalidKey`, `InvalidValue`, `CorruptData`, `Unavailable`,
     `OutcomeUnknown`, `StoreFull`, `ReadOnly` as `napixd_store.errors` describes them.
@@ -108,7 +112,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
         self._collection = check_name(collection, "collection")
         name = type(self).__name__
-        own, common = bind(name, options, type(self).opener, store_options)
+        beside = ("backend", "collection")
+        own, common = bind(name, options, type(self).opener, store_options, beside=beside)
+        self._opened = collection, {**own, **common}
         self._connection = connect(type(self).opener, own)
         writeback = common.pop("writeback", None)
         self._max_bytes: int = common.pop("max_value_bytes", MAX_VALUE_BYTES)
@@ -234,7 +240,7 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented
-        return len(self) == len(other) and self.snapshot() == dict(_at_once(other))
+        return self.snapshot() == dict(_at_once(other))
 
     __hash__ = None  # type: ignore[assignment]  # as that of a dict
 
@@ -265,9 +271,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
 
         Of another store, those of one state are taken.
         """
-        merged: dict[Key, V] = dict(_at_once(other), **named)
-        if merged:
-            self._put(encode_keys(merged), {})
+        values = merged(_at_once(other), named)
+        if values:
+            self._put(values, {})
 
     def __ior__(self, other: Any) -> "StoreBackend[V]":  # type: ignore[misc]  # | gives a dict
         self.update(other)
@@ -409,6 +415,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
             self.reload()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _has_unsaved(self) -> bool:
+        return self._copy is not None and self._copy.unsaved()
 
     @property
     def _records(self) -> "StoreBackend[V] | WorkingCopy":

@@ -153,6 +153,10 @@ class WorkingCopy(Exclusive):
         """Have *write* write the differences to what was loaded."""
         self.exclusively(self._save, write)
 
+    def unsaved(self) -> bool:
+        """Whether there is anything to save."""
+        return self.exclusively(self._unsaved)
+
     def forget(self, texts: Collection[str] = ()) -> None:
         """Drop what is held of *texts*, and read them afresh; without any, drop everything."""
         self.exclusively(self._forget, texts)
@@ -241,6 +245,13 @@ class WorkingCopy(Exclusive):
             except Conflict as conflict:
                 if not self._settle(held, [encode_key(key) for key in conflict.keys]):
                     raise
+
+    def _unsaved(self) -> bool:
+        held = self._held
+        if held is None:
+            return False
+        self._encoded()
+        return bool(held.differences()[0])
 
     @staticmethod
     def _try(held: _Held, write: _Write, changes: Changes, expected: Expected) -> None:

@@ -652,7 +652,7 @@ def test_a_collection_of_the_napix_server_is_never_taken_for_empty(
     before = tree(tmp_path / "c") if folder else original.read_bytes()
     store = kind.open(tmp_path)
     for operation in (store.snapshot, lambda: len(store), lambda: kind.write(store)):
-        with pytest.raises(CorruptData, match=r"original Napix store.*import it") as caught:
+        with pytest.raises(CorruptData, match=r"original Napix store.*move it away") as caught:
             operation()
         assert str(tmp_path / "c") in str(caught.value)
     assert (tree(tmp_path / "c") if folder else original.read_bytes()) == before

@@ -26,6 +26,7 @@ from napixd_store.backends.files.filenames import decode, encode
 from napixd_store.backends.files.root import open_root
 from napixd_store.connections import connect
 from tests.processes import Signal, fork, run
+from tests.sizes import size
 
 PROMPT = 10.0
 """Seconds: whoever takes longer hangs."""
@@ -166,14 +167,17 @@ def _check_pair(one: str, other: str) -> None:
     assert (folded(encode(one)) == folded(encode(other))) == (one == other)
 
 
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+PAIRS = size(quick=150, full=1_000)
+
+
+@settings(max_examples=PAIRS, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(TEXTS, TEXTS)
 def test_names_of_files_are_short_safe_distinct_and_tell_their_text(one, other):
     _check_name(one)
     _check_pair(one, other)
 
 
-@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=PAIRS, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(TEXTS, st.sampled_from(["NFC", "NFD", "NFKC", "upper", "lower", "swapcase", "casefold"]))
 def test_texts_that_look_alike_have_distinct_names(text, change):
     alike = unicodedata.normalize(change, text) if change[0] == "N" else getattr(text, change)()
@@ -191,7 +195,7 @@ def test_fifty_thousand_pairs_of_names_are_distinct(one, other):
 
 
 @settings(
-    max_examples=40,
+    max_examples=size(quick=15, full=40),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     deadline=None,
 )

@@ -14,6 +14,7 @@ import pytest
 from napixd_store import CounterBackend, StoreBackend
 from napixd_store.connections import close_all
 from tests.media import BACKENDS, ORDERED, POLICIES, Medium
+from tests.sizes import size
 from tests.strategies import form
 
 Step = tuple[str, Callable[[StoreBackend[Any], CounterBackend], Any]]
@@ -105,7 +106,10 @@ def outcome(step: Step, store: StoreBackend[Any], counter: CounterBackend) -> An
     return form(result)
 
 
-LENGTHS = [10_000, pytest.param(200_000, marks=pytest.mark.torture)]
+LENGTHS = [
+    size(quick=1_500, full=10_000),
+    pytest.param(200_000, marks=pytest.mark.torture),
+]
 
 
 def run(media: list[Medium], steps: int, ordered: bool) -> None:

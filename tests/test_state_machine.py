@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from napixd_store import Conflict, CounterOverflow, InvalidKey, InvalidValue, WrongType
 from napixd_store.connections import close_all
 from tests.media import BACKENDS, POLICIES, Medium
+from tests.sizes import size
 from tests.strategies import form
 
 _STEPS_A_RUN = 100
@@ -329,7 +330,9 @@ def _changed(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    "steps", [20_000, pytest.param(1_000_000, marks=pytest.mark.torture)], ids="{:,}".format
+    "steps",
+    [size(quick=1_000, full=20_000), pytest.param(1_000_000, marks=pytest.mark.torture)],
+    ids="{:,}".format,
 )
 @pytest.mark.parametrize("backend", BACKENDS)
 # It would take twice as long, to measure lines that other tests run too.

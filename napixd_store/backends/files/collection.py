@@ -136,5 +136,5 @@ def refuse_original(root: Root, collection: str) -> None:
     if os.path.lexists(path):
         raise CorruptData(
             f"{path}: this is data of the original Napix store, in pickles, which are never read "
-            f"here; it was left as it is: import it with napixd-store, or move it away"
+            f"here; it was left as it is: move it away, or take another root="
         )

@@ -21,6 +21,7 @@ from hashlib import sha256
 import msgspec
 
 from napixd_store.errors import CorruptData
+from napixd_store.stack import elsewhere
 
 VERSION = 1
 
@@ -88,8 +89,8 @@ def members_of(data: bytes) -> dict[str, msgspec.Raw]:
     """
     try:
         return _members(data)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
+    except RecursionError:
+        return elsewhere(ValueError("nested too deeply"), members_of, data)
 
 
 def _refuse_twins(data: bytes, path: str) -> None:
@@ -108,7 +109,10 @@ def _refuse_twins(data: bytes, path: str) -> None:
         json.loads(data, object_pairs_hook=members, parse_int=str)
     except CorruptData:
         raise
-    except (ValueError, RecursionError) as exc:
+    except RecursionError:
+        too_deep = CorruptData(f"{path}: it is nested too deeply; {_LEFT}")
+        elsewhere(too_deep, _refuse_twins, data, path)
+    except ValueError as exc:
         raise CorruptData(f"{path}: {_explained(data)}; {_LEFT}") from exc
 
 
@@ -120,7 +124,7 @@ def _explained(data: bytes) -> str:
     if not data:
         return "the file is empty"
     if data[:1] == b"\x80" or data[:1] in b"(}]NSIFVcdlK":
-        return "it looks like a pickle of the original Napix store: import it with napixd-store"
+        return "it looks like a pickle of the original Napix store, which is never read here"
     return "it is no document of napixd-store: damaged, or edited into invalid JSON"
 
 

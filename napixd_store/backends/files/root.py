@@ -31,8 +31,7 @@ def open_root(
         durability: every write is synced; nothing less is offered, for it would save little.
         any_filesystem: use a network file system all the same; locks may not hold there.
     """
-    folder = home() / "stores" if root is None else root.expanduser().absolute()
-    return Root(folder, any_filesystem)
+    return Root(root or home() / "stores", any_filesystem)
 
 
 class Root(Connection):

@@ -46,10 +46,7 @@ def open_database(
         )
     if not 0 <= timeout <= _LONGEST:
         raise ConfigError(f"the SQLite backend: timeout= takes 0 to {_LONGEST} seconds")
-    if path is not None and "\0" in str(path):
-        raise ConfigError("the SQLite backend: path= must not hold a NUL character")
-    place = home() / "stores" / "store.sqlite" if path is None else path.expanduser()
-    return Database(place.absolute(), durability, timeout)  # the working folder may change later
+    return Database(path or home() / "stores" / "store.sqlite", durability, timeout)
 
 
 class _Session:
