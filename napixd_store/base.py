@@ -240,7 +240,7 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented
-        return len(self) == len(other) and self.snapshot() == dict(_at_once(other))
+        return self.snapshot() == dict(_at_once(other))
 
     __hash__ = None  # type: ignore[assignment]  # as that of a dict
 
@@ -417,7 +417,7 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
     # --- inside ------------------------------------------------------------------------------
 
     def _has_unsaved(self) -> bool:
-        return self._copy is not None and self._copy.has_changes()
+        return self._copy is not None and self._copy.unsaved()
 
     @property
     def _records(self) -> "StoreBackend[V] | WorkingCopy":

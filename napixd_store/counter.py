@@ -21,8 +21,8 @@ class CounterBackend(Reopenable):
     survives is `durability`. A skipped number is possible after a crash, a repeated one is not.
 
     ``with counter as n:`` is a gauge: +1 on entering, −1 on leaving, also on an exception. A
-    process that dies inside the block, or is interrupted on the way in or out, may leave the
-    gauge one too high: repair it with `reset`.
+    process that dies inside the block leaves the gauge one too high: repair it with `reset`. So
+    may an exception out of a signal's handler on the way in or out.
 
     A copy, and a pickle in another process, is another counter of the same name, see
     `napixd_store.reopening`.

@@ -153,9 +153,9 @@ class WorkingCopy(Exclusive):
         """Have *write* write the differences to what was loaded."""
         self.exclusively(self._save, write)
 
-    def has_changes(self) -> bool:
-        """Return whether there is anything to save."""
-        return self.exclusively(self._differs)
+    def unsaved(self) -> bool:
+        """Whether there is anything to save."""
+        return self.exclusively(self._unsaved)
 
     def forget(self, texts: Collection[str] = ()) -> None:
         """Drop what is held of *texts*, and read them afresh; without any, drop everything."""
@@ -232,13 +232,6 @@ class WorkingCopy(Exclusive):
             if held.records.get(text) is record and self._dumps(text, value) == before:
                 held.remember(text, record, value)
 
-    def _differs(self) -> bool:
-        if self._held is None:
-            return False
-        self._encoded()
-        changes, _expected = self._held.differences()
-        return bool(changes)
-
     def _save(self, write: _Write) -> None:
         held = self._held
         if held is None:
@@ -252,6 +245,13 @@ class WorkingCopy(Exclusive):
             except Conflict as conflict:
                 if not self._settle(held, [encode_key(key) for key in conflict.keys]):
                     raise
+
+    def _unsaved(self) -> bool:
+        held = self._held
+        if held is None:
+            return False
+        self._encoded()
+        return bool(held.differences()[0])
 
     @staticmethod
     def _try(held: _Held, write: _Write, changes: Changes, expected: Expected) -> None:
