@@ -67,15 +67,15 @@ class _Lease:
     """
 
     def __init__(self, session: Session, sessions: set[Session]) -> None:
-        self.session, self._sessions = session, sessions
+        self._session, self._sessions = session, sessions
         sessions.add(session)
 
     def __del__(self) -> None:
         # Who has the lock (a fork, `Database.close`) closes the handle, and two at once would
         # crash Python 3.10. To wait for them might be for ever: the garbage collector calls this
         # in any thread, whatever that thread holds.
-        self.session.close_if_idle()
-        self._sessions.discard(self.session)
+        self._session.close_if_idle()
+        self._sessions.discard(self._session)
 
 
 class Database(Connection):
@@ -260,12 +260,13 @@ class Database(Connection):
             with self._gate:
                 pass
         try:
-            lease: _Lease = self._local.lease
+            session: Session = self._local.session
         except AttributeError:
             with self._gate:  # a fork must know all sessions
                 session = Session(self.place)
-                lease = self._local.lease = _Lease(session, self._sessions)
-        return lease.session
+                self._local.lease = _Lease(session, self._sessions)
+                self._local.session = session
+        return session
 
     def _trust(self, session: Session) -> None:
         """Make sure of the session's handle: no transaction in it, and the file at the path.

@@ -82,12 +82,13 @@ class Session:
         try:
             # No signal comes between the connecting and the list.
             opened.extend(starmap(connect, ((),)))
-            self.cursor = opened[0].cursor()
-            self.cursor.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
-            self.cursor.execute(f"PRAGMA wal_autocheckpoint={LATEST}")
+            # Each by a cursor that nobody keeps: what one was interrupted in ends with it.
+            opened[0].execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
+            opened[0].execute(f"PRAGMA wal_autocheckpoint={LATEST}")
             if self.writable:
-                self.cursor.execute("PRAGMA journal_mode=WAL").fetchall()  # VACUUM INTO loses it
-            self.cursor.execute("PRAGMA user_version").fetchall()  # a first read opens the log
+                opened[0].execute("PRAGMA journal_mode=WAL")  # VACUUM INTO loses it
+            opened[0].execute("PRAGMA user_version")  # a first read opens the log
+            self.cursor = opened[0].cursor()
             self._note_log()
             self.handle = opened[0]
         finally:
