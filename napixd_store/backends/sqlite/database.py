@@ -162,9 +162,9 @@ class Database(Connection):
                 handle = self._writable(session)
                 self._log.tend(handle)
                 cursor = handle.execute(sql, parameters)
-                rows = cursor.fetchall()
-                self._log.due -= max(1, cursor.rowcount)
-                return rows, cursor.rowcount
+                rows, changed = cursor.fetchall(), cursor.rowcount
+                self._log.due -= changed if changed > 1 else 1
+                return rows, changed
             except sqlite3.IntegrityError:
                 raise  # the caller's: it alone knows which rule was broken
             except (sqlite3.Error, OverflowError) as exc:
