@@ -21,6 +21,8 @@ from napixd_store.disk import durability
 if durability(Path(tempfile.gettempdir()), None) != "power":
     tempfile.tempdir = "/var/tmp"  # noqa: S108 - in memory no test could ask for ``power``
 
+pytest_plugins = ["tests.sizes"]
+
 
 @contextmanager
 def _own_folder() -> Iterator[None]:

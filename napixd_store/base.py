@@ -29,9 +29,11 @@ from napixd_store.changes import ABSENT, PRESENT, Changes, Expected
 from napixd_store.connections import Connection, Opener, connect
 from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, Conflict, CorruptData, InvalidValue, WrongType
+from napixd_store.fixed import FIXED
 from napixd_store.integers import exact, in_range
-from napixd_store.names import check_name, decode_key, encode_key, encode_keys
-from napixd_store.options import bind
+from napixd_store.names import check_name, decode_key, encode_key, merged
+from napixd_store.options import Secret, bind
+from napixd_store.reopening import Reopenable
 from napixd_store.serializers import choose
 from napixd_store.working_copy import WorkingCopy
 
@@ -48,7 +50,7 @@ def store_options(
     writeback: bool | None = None,
     type: Any = None,
     serializer: Literal["json", "pickle"] = "json",
-    secret: str | bytes | None = None,
+    secret: Secret | bytes | None = None,
     max_value_bytes: int = MAX_VALUE_BYTES,
 ) -> None:
     """Declare the options that every store takes besides those of its connection.
@@ -62,7 +64,7 @@ def store_options(
     """
 
 
-class StoreBackend(MutableMapping[Key, V], Generic[V]):
+class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
     """A dict kept in a *collection*, which outlives the process.
 
     Keys are ``str`` or ``int`` (17 and '17' are two keys); a value comes back equal and of the
@@ -74,6 +76,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
     `durability`. With ``writeback=True`` all this holds at `save()`.
 
     Iterating streams; a key that is set or deleted meanwhile may or may not be seen.
+
+    A copy, and a pickle in another process, is another store of the same collection, see
+    `napixd_store.reopening`.
 
     Raises, from every method: `InvalidKey`, `InvalidValue`, `CorruptData`, `Unavailable`,
     `OutcomeUnknown`, `StoreFull`, `ReadOnly` as `napixd_store.errors` describes them.
@@ -107,7 +112,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
         self._collection = check_name(collection, "collection")
         name = type(self).__name__
-        own, common = bind(name, options, type(self).opener, store_options)
+        beside = ("backend", "collection")
+        own, common = bind(name, options, type(self).opener, store_options, beside=beside)
+        self._opened = collection, {**own, **common}
         self._connection = connect(type(self).opener, own)
         writeback = common.pop("writeback", None)
         self._max_bytes: int = common.pop("max_value_bytes", MAX_VALUE_BYTES)
@@ -115,7 +122,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
             raise ConfigError(f"{name}: the option 'max_value_bytes' must be 1 or more")
         self._serializer = choose(name, self._collection, **common)
         if self.writes_back if writeback is None else writeback:
-            self._copy = WorkingCopy(self._load, self._dumps, self._loads, self._conflict)
+            self._copy = WorkingCopy(
+                self._load, self._dumps, self._loads, self._conflict, self._where()
+            )
 
     # --- what a backend writes ---------------------------------------------------------------
 
@@ -218,21 +227,32 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         }
 
     def snapshot(self) -> dict[Key, V]:
-        """Return all of it as a plain dict (which a Bottle handler may return as JSON)."""
+        """Return all of it as a plain dict (which a Bottle handler may return as JSON).
+
+        It is one state of the collection, and its values are copies. ``dict(store)`` and
+        ``{**store}`` are neither one state nor fast, for Python asks for each key by itself.
+        """
         return {
-            decode_key(text): self._decode(text, record)
+            decode_key(text): self._loads(text, record)
             for text, record in self._records._load().items()
         }
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return len(self) == len(other) and self.snapshot() == dict(_at_once(other))
+
+    __hash__ = None  # type: ignore[assignment]  # as that of a dict
 
     def __or__(self, other: object) -> dict[Any, Any]:
         if not isinstance(other, Mapping):
             return NotImplemented
-        return {**self.snapshot(), **other}
+        return {**self.snapshot(), **_at_once(other)}
 
     def __ror__(self, other: object) -> dict[Any, Any]:
         if not isinstance(other, Mapping):
             return NotImplemented
-        return {**other, **self.snapshot()}
+        return {**_at_once(other), **self.snapshot()}
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -247,10 +267,13 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
             raise KeyError(key) from None
 
     def update(self, other: Any = (), /, **named: V) -> None:
-        """Take over pairs as ``dict.update`` does, in one atomic write: all of them or none."""
-        merged: dict[Key, V] = dict(other, **named)
-        if merged:
-            self._put(encode_keys(merged), {})
+        """Take over pairs as ``dict.update`` does, in one atomic write: all of them or none.
+
+        Of another store, those of one state are taken.
+        """
+        values = merged(_at_once(other), named)
+        if values:
+            self._put(values, {})
 
     def __ior__(self, other: Any) -> "StoreBackend[V]":  # type: ignore[misc]  # | gives a dict
         self.update(other)
@@ -319,22 +342,37 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         """Read, change in place, write: atomic, for one value.
 
         ``with store.edit('alice') as user: user['mail'] = …`` writes when the block ends; on an
-        exception nothing is written.
+        exception nothing is written. Under write-back it is the store's own object that the
+        block works on; whoever reads the key meanwhile gets another, of the state before.
 
         Raises:
             KeyError: the key is missing and no *default* is given.
+            WrongType: the value, or the *default*, is of a type that cannot change in place,
+                such as ``int`` or ``str``: use `incr`, or assign a new one.
             Conflict: somebody else changed the value during the block; nothing is written, and
                 the block may be run again.
         """
         text = encode_key(key)
         record = self._records._get(text)
-        if record is None and default is _MISSING:
+        if record is not None:
+            draft = self._decode(text, record)
+        elif default is not _MISSING:
+            draft = self._loads(text, self._dumps(text, default))
+        else:
             raise KeyError(key)
-        before = self._dumps(text, default if record is None else self._decode(text, record))
-        draft: V = self._loads(text, before)
-        yield draft
-        if record is None or self._dumps(text, draft) != before:
-            self._put({text: draft}, {text: ABSENT if record is None else record})
+        self._refuse_fixed(text, draft)
+        before = self._dumps(text, draft)
+        lent = None if self._copy is None or record is None else self._copy.lend(text, record)
+        record = lent or record
+        try:
+            yield draft
+            if record is None or self._dumps(text, draft) != before:
+                if self._copy is not None:
+                    self._copy.encode(text)
+                self._put({text: draft}, {text: ABSENT if record is None else record})
+        finally:
+            if self._copy is not None and lent is not None:
+                self._copy.give_back(text, lent, draft, before)
 
     # --- the working copy --------------------------------------------------------------------
 
@@ -345,24 +383,27 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
 
         Raises:
             Conflict: a key changed here was changed elsewhere too; nothing is written and the
-                working copy is kept.
+                working copy is kept. `reload` the keys that it names, and save the rest.
+
+        A save that was interrupted, or whose outcome is unknown, may be repeated: what it wrote
+        conflicts with nothing.
         """
         if self._copy is not None:
-            with self._copy.lock:
-                changes, expected = self._copy.changes()
-                if changes:
-                    self._write(changes, expected)
-                self._copy.saved()
+            self._copy.save(self._write)
 
-    def reload(self) -> None:
-        """Write-back: forget the working copy, unsaved changes included. Else nothing to do."""
+    def reload(self, *keys: Key) -> None:
+        """Write-back: forget the working copy, unsaved changes included. Else nothing to do.
+
+        With *keys*, forget those alone, unsaved changes included, and read them afresh; all
+        other changes are kept.
+        """
         if self._copy is not None:
-            self._copy.forget()
+            self._copy.forget([encode_key(key) for key in keys])
 
     def drop(self) -> None:
         """Empty the store and remove the collection from the medium; silent when absent."""
-        self.reload()
         self._drop()
+        self.reload()
 
     def __enter__(self) -> "StoreBackend[V]":
         return self
@@ -374,6 +415,9 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
             self.reload()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _has_unsaved(self) -> bool:
+        return self._copy is not None and self._copy.has_changes()
 
     @property
     def _records(self) -> "StoreBackend[V] | WorkingCopy":
@@ -388,10 +432,10 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
             records, refused = {}, True
         if refused:  # by the serializer, which does not know where; so once more, to say it
             records = {text: self._dumps(text, value) for text, value in values.items()}
-        self._records._write(records, expected)
-        if self._copy is not None:
-            for text, value in values.items():
-                self._copy.remember(text, records[text], value)
+        if self._copy is None:
+            self._write(records, expected)
+        else:
+            self._copy._write(records, expected, values)
         return records
 
     def _decode(self, text: str, record: bytes) -> V:
@@ -417,6 +461,14 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
         except CorruptData as exc:
             raise CorruptData(f"{self._where(text)}: {exc}; it was left as it is") from exc
 
+    def _refuse_fixed(self, text: str, value: object) -> None:
+        if isinstance(value, FIXED):
+            raise WrongType(
+                f"{self._where(text)}: edit() changes a value in place, and that of type "
+                f"{type(value).__name__} cannot change; nothing was changed: use incr() for an "
+                f"int, or assign a new value"
+            )
+
     def _conflict(self, texts: Collection[str]) -> Conflict:
         keys = [decode_key(text) for text in texts]
         shown = ", ".join(map(repr, keys[:5])) + (" …" if len(keys) > 5 else "")
@@ -429,6 +481,11 @@ class StoreBackend(MutableMapping[Key, V], Generic[V]):
     def _where(self, text: str | None = None) -> str:
         place = f"{type(self).__name__} {self._collection!r} in {self._connection.place}"
         return place if text is None else f"{place}, key {decode_key(text)!r}"
+
+
+def _at_once(other: Any) -> Any:
+    """Return *other*; one state of it if it is a store, which `dict` would ask key by key."""
+    return other.snapshot() if isinstance(other, StoreBackend) else other
 
 
 class _Items(ItemsView[Key, V]):

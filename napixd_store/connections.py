@@ -14,16 +14,14 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from napixd_store.errors import ConfigError, Unavailable
+from napixd_store.errors import ConfigError
+from napixd_store.exclusive import Exclusive
 from napixd_store.processes import notice, on_new_process
 
-T = TypeVar("T")
 
-
-class Connection:
+class Connection(Exclusive):
     """The shared live client of a medium; a backend subclasses it and adds its own verbs.
 
     Guarantees: a connection is used by many threads at once. `lock` is held across a fork, so
@@ -34,50 +32,8 @@ class Connection:
     durability = "memory"
     """What an acknowledged write survives: ``memory``, ``process``, ``power``, ``replicated``."""
 
-    place = "this process"
-    """Where the data is, for messages: a path, or host:port."""
-
     holds_data: ClassVar[bool] = False
     """Whether the data itself is in here, so that it stays when no store uses it any more."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        _all.add(self)
-
-    @property
-    def lock(self) -> threading.RLock:
-        """The lock of this process; take it with ``with``, which no signal can tear apart."""
-        notice()
-        return self._lock
-
-    def exclusively(self, work: Callable[..., T], *arguments: Any, timeout: float = -1) -> T:
-        """Return ``work(*arguments)``, run while no other thread of this process is in here.
-
-        A function, no context manager: a frame that an exception leaves gives the lock back
-        at once, while a suspended generator keeps it as long as somebody keeps the traceback.
-
-        Raises:
-            Unavailable: this very thread is in here already (it is a signal handler or a
-                finaliser, run in the middle of a write), or *timeout* seconds were not enough.
-        """
-        lock = self.lock
-        if lock._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
-            raise Unavailable(
-                f"{self.place}: this thread is in the middle of a write here, which a signal "
-                f"handler or a finaliser interrupted; nothing was changed: do it outside of them"
-            )
-        try:
-            if not lock.acquire(timeout=timeout):
-                raise Unavailable(
-                    f"{self.place}: other threads were writing for longer than timeout=; nothing "
-                    f"was changed: try again"
-                )
-            return work(*arguments)
-        finally:
-            # First of all: a signal between the two would leave it taken. RuntimeError: it was
-            # not got. Whether it was cannot be noted, for a signal may come before the note.
-            with suppress(RuntimeError):
-                lock.release()
 
     def close(self) -> None:
         """Release what the connection holds; the next operation opens it anew."""
@@ -90,14 +46,6 @@ class Connection:
         """Let the operations that waited go on."""
         self._lock.release()
 
-    def begin_anew(self) -> None:
-        """Leave the parent what is its own, in a process that was forked off.
-
-        No other thread is alive here, and none was told before if the fork was not: take no
-        lock, replace it. May be called again when an interrupt cut it short.
-        """
-        self._lock = threading.RLock()
-
 
 Opener = Callable[..., Connection]
 
@@ -105,7 +53,6 @@ _KEPT = 32
 """So many connections stay open that no store uses: the next request may ask for them again."""
 
 _lock = threading.RLock()
-_all: weakref.WeakSet[Connection] = weakref.WeakSet()
 _live: weakref.WeakValueDictionary[Hashable, Connection] = weakref.WeakValueDictionary()
 _holding: set[Connection] = set()
 _recent: dict[Connection, None] = {}
@@ -169,8 +116,6 @@ def _begin_anew() -> None:
     global _lock
     _lock = threading.RLock()
     _forking.clear()
-    for connection in list(_all):
-        connection.begin_anew()
 
 
 on_new_process(_begin_anew)

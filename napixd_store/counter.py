@@ -7,9 +7,10 @@ from napixd_store.connections import Connection, Opener, connect
 from napixd_store.integers import exact, in_range
 from napixd_store.names import check_name
 from napixd_store.options import bind
+from napixd_store.reopening import Reopenable
 
 
-class CounterBackend:
+class CounterBackend(Reopenable):
     """An integer kept under a *name*, which outlives the process.
 
     A backend writes three methods: ``_value()``, ``_increment(by)`` and ``_reset(to)``, each
@@ -20,7 +21,11 @@ class CounterBackend:
     survives is `durability`. A skipped number is possible after a crash, a repeated one is not.
 
     ``with counter as n:`` is a gauge: +1 on entering, −1 on leaving, also on an exception. A
-    process that dies inside the block leaves the gauge one too high: repair it with `reset`.
+    process that dies inside the block, or is interrupted on the way in or out, may leave the
+    gauge one too high: repair it with `reset`.
+
+    A copy, and a pickle in another process, is another counter of the same name, see
+    `napixd_store.reopening`.
 
     >>> from napixd_store.backends.memory import MemoryCounter
     >>> ids = MemoryCounter("ids", {})
@@ -39,7 +44,9 @@ class CounterBackend:
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """Raise `InvalidName` or `ConfigError`; no I/O, so the medium may be down."""
         self._name = check_name(name, "counter")
-        (own,) = bind(type(self).__name__, options, type(self).opener)
+        beside = ("backend", "name")
+        (own,) = bind(type(self).__name__, options, type(self).opener, beside=beside)
+        self._opened = name, own
         self._connection = connect(type(self).opener, own)
 
     def _value(self) -> int:

@@ -64,20 +64,26 @@ def encode_key(key: object) -> str:
     )
 
 
-def encode_keys(pairs: Mapping[Any, V]) -> Mapping[str, V]:
-    """Return *pairs* under the texts of their keys: themselves where each is its own text.
+def merged(pairs: Any, named: Mapping[str, V]) -> Mapping[str, V]:
+    """Return what ``dict(pairs, **named)`` would hold, under the texts of its keys.
+
+    Each key is checked before a dict merges them: to a dict, True and 1.0 are the key 1.
 
     Raises:
         InvalidKey: as `encode_key`.
+        TypeError, ValueError: *pairs* is neither a mapping nor made of pairs.
     """
-    for key in pairs:
-        if type(key) is not str or not key.isascii() or not 0 < len(key) <= MAX_LENGTH:
-            break
-        if key[0] == _MARK:
-            break
+    if type(pairs) is dict:
+        return _encoded({**pairs, **named})
+    texts: dict[str, V] = {}
+    if hasattr(pairs, "keys"):
+        for key in pairs.keys():  # noqa: SIM118 - all that dict() asks of a mapping
+            texts[encode_key(key)] = pairs[key]
     else:
-        return pairs
-    return {encode_key(key): value for key, value in pairs.items()}
+        for key, value in pairs:
+            texts[encode_key(key)] = value
+    texts.update(_encoded(named))
+    return texts
 
 
 def decode_key(text: str) -> str | int:
@@ -97,6 +103,18 @@ def decode_key(text: str) -> str | int:
     if key is None or f"{_MARK}{key}" != text:
         raise CorruptData("a stored key begins with '=' but is neither '=<digits>' nor '==…'")
     return key
+
+
+def _encoded(pairs: Mapping[Any, V]) -> Mapping[str, V]:
+    """Return *pairs* under the texts of their keys: themselves where each is its own text."""
+    for key in pairs:
+        if type(key) is not str or not key.isascii() or not 0 < len(key) <= MAX_LENGTH:
+            break
+        if key[0] == _MARK:
+            break
+    else:
+        return pairs
+    return {encode_key(key): value for key, value in pairs.items()}
 
 
 def _fault(text: str) -> str | None:

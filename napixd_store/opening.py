@@ -1,8 +1,11 @@
 """``Store()`` and ``Counter()``: from a name to an instance of the right class."""
 
+from __future__ import annotations  # the checkers' names are not there at run time
+
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from napixd_store.base import StoreBackend
 from napixd_store.counter import CounterBackend
@@ -10,10 +13,66 @@ from napixd_store.errors import ConfigError, NoSuchStoreBackend
 from napixd_store.resolve import resolve_counter, resolve_store, resolve_type
 from napixd_store.settings import Default, current
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+    from typing_extensions import Unpack
 
+    from napixd_store import signatures
+
+    V = TypeVarWithDefault("V", default=Any)
+
+S = TypeVar("S")
+
+
+@overload
+def Store(
+    collection: str,
+    backend: signatures.MemoryName,
+    *,
+    type: type[V] = ...,
+    **options: Unpack[signatures.MemoryStoreOptions],
+) -> StoreBackend[V]: ...
+@overload
+def Store(
+    collection: str,
+    backend: signatures.FilesName,
+    *,
+    type: type[V] = ...,
+    **options: Unpack[signatures.FilesStoreOptions],
+) -> StoreBackend[V]: ...
+@overload
+def Store(
+    collection: str,
+    backend: signatures.SQLiteName | None = None,
+    *,
+    type: type[V] = ...,
+    **options: Unpack[signatures.SQLiteStoreOptions],
+) -> StoreBackend[V]: ...
+@overload
+def Store(
+    collection: str,
+    backend: signatures.RedisName,
+    *,
+    type: type[V] = ...,
+    **options: Unpack[signatures.RedisStoreOptions],
+) -> StoreBackend[V]: ...
+@overload
+def Store(collection: str, backend: type[S], **options: Any) -> S: ...
+@overload  # what no `type[V]` is
+def Store(
+    collection: str, backend: str | None = None, *, type: str | UnionType, **options: Any
+) -> StoreBackend[Any]: ...
+@overload
+def Store(
+    collection: str,
+    backend: str,
+    *,
+    type: type[V] = ...,
+    **options: Unpack[signatures.StoreOptions],
+) -> StoreBackend[V]: ...
 def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock long did
     collection: str, backend: str | type | None = None, **options: Any
-) -> StoreBackend[Any]:
+) -> Any:
     """Return the store of *collection*: a dict that outlives the process.
 
     *backend* is a standard class or family name (``'SQLite'``, ``'MemoryStore'``), or the dotted
@@ -43,6 +102,34 @@ def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock l
     raise refused
 
 
+@overload
+def Counter(
+    name: str,
+    backend: signatures.MemoryCounterName,
+    **options: Unpack[signatures.MemoryOptions],
+) -> CounterBackend: ...
+@overload
+def Counter(
+    name: str,
+    backend: signatures.FilesCounterName,
+    **options: Unpack[signatures.FilesOptions],
+) -> CounterBackend: ...
+@overload
+def Counter(
+    name: str,
+    backend: signatures.SQLiteCounterName | None = None,
+    **options: Unpack[signatures.SQLiteOptions],
+) -> CounterBackend: ...
+@overload
+def Counter(
+    name: str,
+    backend: signatures.RedisCounterName,
+    **options: Unpack[signatures.RedisOptions],
+) -> CounterBackend: ...
+@overload
+def Counter(name: str, backend: type[Any], **options: Any) -> CounterBackend: ...
+@overload
+def Counter(name: str, backend: str) -> CounterBackend: ...
 def Counter(  # noqa: N802 - as Store
     name: str, backend: str | type | None = None, **options: Any
 ) -> CounterBackend:

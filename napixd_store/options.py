@@ -3,7 +3,7 @@
 A backend says which options it takes by the signature of its opener, and nowhere else. Here
 given options are held against such signatures: an unknown or mistyped one is an error that
 names the nearest known option, and a text (from an INI file, a URL or the environment) is
-turned into the declared type, never into a guessed one.
+turned into the declared type, never into a guessed one. A ``Path`` becomes an absolute one.
 
 >>> def opener(*, host: str = "localhost", port: int = 6379, ssl: bool = False): ...
 >>> bind("RedisStore", {"port": "6380", "ssl": "yes"}, opener)
@@ -16,12 +16,13 @@ napixd_store.errors.ConfigError: RedisStore: unknown option 'prot' (did you mean
 
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from napixd_store.errors import ConfigError
+from napixd_store.places import located
 
 
 class Secret:
@@ -47,11 +48,15 @@ _WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
 
 def bind(
-    what: str, options: Mapping[str, Any], *functions: Callable[..., Any]
+    what: str,
+    options: Mapping[str, Any],
+    *functions: Callable[..., Any],
+    beside: Iterable[str] = (),
 ) -> list[dict[str, Any]]:
     """Divide *options* among *functions*: for each, the keyword arguments to call it with.
 
-    *what* (``'SQLiteStore'``) opens each message. The caller's mapping is not changed.
+    *what* (``'SQLiteStore'``) opens each message, which may also offer what is given *beside*
+    the options (``'backend'``). The caller's mapping is not changed.
 
     Raises:
         ConfigError: an option is unknown, missing, or of another type than declared.
@@ -60,14 +65,15 @@ def bind(
     known = {name for names in declared for name in names}
     for name in options:
         if name not in known:
-            raise ConfigError(f"{what}: unknown option {name!r}{nearest(name, known)}")
+            hint = nearest(name, known.union(beside) - {name})
+            raise ConfigError(f"{what}: unknown option {name!r}{hint}")
     for function in functions:
         for name in _required(function):
             if name not in options:
                 raise ConfigError(f"{what}: the option {name!r} is missing")
     return [
         {
-            name: _coerced(what, name, value, names[name])
+            name: _coerced(f"{what}: the option {name!r}", value, names[name])
             for name, value in options.items()
             if name in names
         }
@@ -82,14 +88,21 @@ def declarations(function: Callable[..., Any]) -> Mapping[str, Any]:
     return types.MappingProxyType({name: hints.get(name, Any) for name in _keywords(function)})
 
 
-def nearest(name: object, known: set[str]) -> str:
+def nearest(name: object, known: Collection[str]) -> str:
     """Return ``" (did you mean 'port'?)"`` for a misspelt *name*, or the list of known names."""
+    close = closest(name, known)
+    if close:
+        return f" (did you mean {close!r}?)"
+    return f" (known: {', '.join(sorted(known))})" if known else ""
+
+
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """Return which of the *known* names is likely meant, whatever its case."""
     import difflib  # for a message only: no program that is right pays for loading it
 
-    close = difflib.get_close_matches(str(name), known, n=1)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f" (known: {', '.join(sorted(known))})" if known else ""
+    folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+    return folded[close[0]] if close else None
 
 
 def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -105,8 +118,12 @@ def _required(function: Callable[..., Any]) -> list[str]:
     return [name for name in _keywords(function) if name not in defaults]
 
 
-def _coerced(what: str, name: str, value: Any, hint: Any) -> Any:
-    alternatives = _alternatives(hint)
+def _coerced(what: str, value: Any, hint: Any) -> Any:
+    found = _taken(what, value, _alternatives(hint))
+    return located(what, found) if isinstance(found, Path) else found
+
+
+def _taken(what: str, value: Any, alternatives: tuple[Any, ...]) -> Any:
     for kind in alternatives:
         if _fits(value, kind):
             with suppress(OverflowError):
@@ -118,12 +135,17 @@ def _coerced(what: str, name: str, value: Any, hint: Any) -> Any:
             except (KeyError, ValueError):
                 continue
     wanted = " or ".join(_described(kind) for kind in alternatives)
-    given = "a text that is none" if isinstance(value, str) else type(value).__name__
-    hint_for_ini = " (';' and '#' begin no comment behind an INI value)"
-    raise ConfigError(
-        f"{what}: the option {name!r} must be {wanted}, not {given}"
-        f"{hint_for_ini if isinstance(value, str) else ''}"
-    )
+    raise ConfigError(f"{what} must be {wanted}, not {_given(value)}")
+
+
+def _given(value: Any) -> str:
+    if not isinstance(value, str):
+        return type(value).__name__
+    if not value.strip():
+        return "an empty text"
+    if ";" in value or "#" in value:
+        return "the text given (';' and '#' begin no comment behind an INI value)"
+    return "the text given"
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -147,7 +169,7 @@ def _from_text(text: str, kind: Any) -> Any:
         return _WORDS[text.strip().lower()]
     if kind in (int, float):
         return kind(text)
-    if kind in (Path, Secret):
+    if kind is Secret or (kind is Path and text.strip()):
         return kind(text)
     raise ValueError
 

@@ -5,13 +5,15 @@ A bare name is looked up in the table below, then among the entry points of the 
 uninstalled driver hurts nobody who does not name it.
 """
 
+import errno
 import importlib
+import sys
 from typing import Any
 
 from napixd_store.base import StoreBackend
 from napixd_store.counter import CounterBackend
-from napixd_store.errors import ConfigError, NoSuchStoreBackend
-from napixd_store.options import nearest
+from napixd_store.errors import ConfigError, NoSuchStoreBackend, Unavailable
+from napixd_store.options import closest, nearest
 
 STANDARD: dict[str, tuple[str, str, str]] = {
     "Memory": ("napixd_store.backends.memory", "MemoryStore", "MemoryCounter"),
@@ -27,7 +29,7 @@ STANDARD: dict[str, tuple[str, str, str]] = {
 ALIASES = {"RedisHashKey": "RedisHash"}
 """Other names of families, as the specification has them -> family."""
 
-EXTRAS = {"redis": "napixd-store[redis]"}
+DRIVERS = {"redis": "redis[hiredis]"}
 """Module of a driver -> what to install for it."""
 
 OLD_NAMES = {
@@ -53,6 +55,7 @@ def resolve_store(name: str | type) -> type:
 
     Raises:
         NoSuchStoreBackend: it leads to no class; the cause is kept.
+        Unavailable: its module cannot be read now, for too many files are open.
     """
     return _resolve(name, store=True)
 
@@ -62,6 +65,7 @@ def resolve_counter(name: str | type) -> type:
 
     Raises:
         NoSuchStoreBackend: it leads to no class; the cause is kept.
+        Unavailable: its module cannot be read now, for too many files are open.
     """
     return _resolve(name, store=False)
 
@@ -122,6 +126,10 @@ def _attribute(what: str, module: str, attribute: str) -> Any:
         found = importlib.import_module(module)
     except ImportError as exc:
         raise NoSuchStoreBackend(f"{what}: {_why_not(module, exc)}") from exc
+    except OSError as exc:
+        if exc.errno not in (errno.EMFILE, errno.ENFILE):
+            raise  # out of the module's own code
+        raise Unavailable(f"{what}: {module} cannot be read: {exc.strerror}; try again") from exc
     try:
         return getattr(found, attribute)
     except AttributeError as exc:
@@ -135,10 +143,20 @@ def _why_not(module: str, exc: ImportError) -> str:
     if not isinstance(exc, ModuleNotFoundError) or not exc.name:
         return f"{module} was found, but could not be imported: {exc}"
     if f"{module}.".startswith(f"{exc.name}."):
-        return f"there is no module {exc.name!r}"
-    extra = EXTRAS.get(exc.name.partition(".")[0])
-    how = f": pip install {extra}" if extra else ""
+        return f"there is no module {exc.name!r}{_sibling(exc.name)}"
+    driver = DRIVERS.get(exc.name.partition(".")[0])
+    how = f": pip install '{driver}'" if driver else ""
     return f"{module} was found, but it needs {exc.name!r}, which is not installed{how}"
+
+
+def _sibling(module: str) -> str:
+    """Return ``" (did you mean …?)"`` for a module that lies beside where this one should."""
+    import pkgutil  # for a message only
+
+    package, _, last = module.rpartition(".")
+    folders = getattr(sys.modules[package], "__path__", []) if package else None
+    close = closest(last, [found.name for found in pkgutil.iter_modules(folders)])
+    return f" (did you mean {f'{module[: -len(last)]}{close}'!r}?)" if close else ""
 
 
 def _entry_point(name: str) -> Any:
@@ -148,6 +166,7 @@ def _entry_point(name: str) -> Any:
     if name not in found:
         classes = (name for row in STANDARD.values() for name in row[1:])
         known = {*STANDARD, *ALIASES, *found, *classes}
-        raise NoSuchStoreBackend(f"there is no backend {name!r}{nearest(name, known)}")
+        hint = ": leave it out" if name.lower() == "default" else nearest(name, known)
+        raise NoSuchStoreBackend(f"there is no backend {name!r}{hint}")
     point = found[name]
     return _attribute(f"the backend {name!r}", point.module, point.attr)

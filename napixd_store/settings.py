@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from napixd_store.base import store_options
 from napixd_store.errors import ConfigError
-from napixd_store.options import declarations, nearest
+from napixd_store.options import closest, declarations, nearest
 
 URL_VARIABLE = "NAPIXD_STORE_URL"
 
@@ -24,6 +24,8 @@ _SCHEMES = {
     "redis": ("RedisHash", "url"),
     "rediss": ("RedisHash", "url"),
     "unix": ("RedisHash", "url"),
+    "valkey": ("RedisHash", "url"),
+    "valkeys": ("RedisHash", "url"),
 }
 """URL scheme -> backend, and the option that the URL's path gives; ``url`` is all before ``?``."""
 
@@ -61,10 +63,12 @@ def configure(settings: Mapping[str, Any]) -> None:
     >>> configure({})
     """
     for key, _value in flattened(settings):
-        namespace = key.partition(".")[0].lower()
-        if namespace not in ("store", "counter") or "." not in key:
+        namespace, dot, option = key.partition(".")
+        if namespace.lower() not in ("store", "counter") or not dot:
+            meant = closest(namespace, ("store", "counter"))
+            hint = f" (did you mean '{meant}.{option}'?)" if meant and option else ""
             raise ConfigError(
-                f"configure(): unknown setting {key!r}: settings are store.<option> and "
+                f"configure(): unknown setting {key!r}{hint}: settings are store.<option> and "
                 f"counter.<option>"
             )
     global _configured
@@ -163,6 +167,8 @@ def _from_url(url: str) -> Default:
             f"{nearest(parts.scheme, set(_SCHEMES))}: {_begin_with()}"
         )
     backend, place_option = _SCHEMES[parts.scheme]
+    if "@" in parts.query:  # a password with a '?' in it, of which nothing may be shown
+        raise ConfigError(f"${URL_VARIABLE}: write %3F for '?' in a password, and %40 for '@'")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     place = unquote(parts.path)
     if place_option == "url":
@@ -171,7 +177,9 @@ def _from_url(url: str) -> Default:
         raise ConfigError(
             f"${URL_VARIABLE}: {parts.scheme}: has no host: write {parts.scheme}:///absolute/path"
         )
-    if parts.fragment or "\0" in place or (place and not place_option):
+    elif place.startswith("/~"):
+        raise ConfigError(f"${URL_VARIABLE}: write {parts.scheme}:~/… for what lies at home")
+    if parts.fragment or (place and not place_option):
         raise ConfigError(f"${URL_VARIABLE}: nothing may follow {parts.scheme}: or '#' (write %23)")
     if place:
         if place_option in options:

@@ -5,23 +5,65 @@ every mapping operation is written once, and the policy is only *whose* verbs it
 backend's own (write-through) or the working copy's (write-back).
 
 Records are decoded when touched. A touched value is remembered beside the very record it was
-decoded from; `changes` encodes it again and compares, which is how ``store[k].append(x)``
+decoded from; `save` encodes it again and compares, which is how ``store[k].append(x)``
 is noticed. Read-only work on a large collection decodes and encodes nothing else.
+
+Readers take no lock, and a signal's handler may run, or raise, anywhere. So each change is
+prepared in ways that show nowhere, and one step decides it.
 """
 
+import copy
 import operator
-import threading
-import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 from napixd_store.changes import ABSENT, Changes, Expected, unmet
-from napixd_store.processes import on_new_process
+from napixd_store.errors import Conflict, InvalidValue, OutcomeUnknown, StoreError
+from napixd_store.exclusive import Exclusive
+from napixd_store.names import encode_key
+from napixd_store.records import Records
 
-_Refuse = Callable[[list[str]], Exception]
+_Write = Callable[[Changes, Expected], None]
 
 
-class WorkingCopy:
+class _Held:
+    """What a working copy holds: a state of the medium, and what has become of it."""
+
+    def __init__(self, loaded: Mapping[str, bytes]) -> None:
+        self.base = Records(loaded)  # what the medium held when loaded or saved last
+        self.records = Records(loaded)  # what it is to hold
+        self.changed: dict[str, None] = {}  # whose records may differ between the two
+        self.moved = False  # whether a key of `base` was deleted here and set again
+        # What an interrupted save may have written, so that it may stand there instead of `base`.
+        self.unsure: dict[str, bytes | None] = {}
+        # By key and record, for the same record may stand under two keys.
+        self.values: dict[tuple[str, int], tuple[str, bytes | None, Any]] = {}
+
+    def remember(self, text: str, record: bytes | None, value: Any) -> None:
+        """Let *value* be what reading *record* returns."""
+        self.values[text, id(record)] = (text, record, value)
+
+    def differences(self) -> tuple[dict[str, bytes | None], Expected]:
+        """Return the changes to `base`, first new keys in their order, and what they expect."""
+        base, records = self.base, self.records
+        new = dict.fromkeys([*takewhile(lambda text: text not in base, reversed(records))][::-1])
+        changes = {
+            text: records.get(text)
+            for text in {**new, **self.changed}
+            if text in self.unsure or records.get(text) != base.get(text)
+        }
+        return changes, {text: base.get(text, ABSENT) for text in changes}
+
+    def saved(self, changes: Changes) -> None:
+        """Note that the medium holds *changes*. Until the end, `unsure` tells of them."""
+        self.base = self.base.changed(changes)
+        self.unsure = {}
+        self.changed.clear()
+
+
+class WorkingCopy(Exclusive):
     """The decoded collection of one write-back store.
 
     Thread-safe as a mapping; two threads that change one and the same *value* in place are as
@@ -30,129 +72,233 @@ class WorkingCopy:
 
     def __init__(
         self,
-        load: Callable[[], Mapping[str, bytes]],
+        load: Callable[..., Mapping[str, bytes]],
         dumps: Callable[[str, Any], bytes],
         loads: Callable[[str, bytes], Any],
-        conflict: _Refuse,
+        conflict: Callable[[list[str]], Exception],
+        where: str,
     ) -> None:
-        self._load_all = load
-        self._dumps, self._loads, self._conflict = dumps, loads, conflict
-        self._records: dict[str, bytes] | None = None
-        self._found: dict[str, bytes | None] = {}  # of changed keys: what stood there when loaded
-        self._touched: dict[str, tuple[bytes, Any]] = {}
-        self.lock = threading.RLock()
-        _copies.add(self)
+        self._load_from, self._dumps, self._loads = load, dumps, loads
+        self._conflict = conflict
+        self.place = f"the working copy of {where}"
+        self._held: _Held | None = None
+        super().__init__()
 
     # --- the verbs of a backend --------------------------------------------------------------
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
-        records = self._loaded()
         if keys is None:
-            return dict(records)
-        return {text: records[text] for text in keys if text in records}
+            return self.exclusively(self._encoded)
+        held = self._loaded()
+        with self.lock:
+            records = held.records
+            return {text: records[text] for text in keys if text in records}
 
     def _get(self, text: str) -> bytes | None:
-        return self._loaded().get(text)
+        return (self._held or self._loaded()).records.get(text)
 
-    def _write(self, changes: Changes, expected: Expected) -> None:
-        with self.lock:
-            records = self._loaded()
-            # Equal bytes tell nothing here: a value that was changed in place keeps its record
-            # until it is saved, and an assignment may have put the same bytes there since.
-            refused = unmet(expected, records, operator.is_)
-            if refused:
-                raise self._conflict(refused)
-            for text, record in changes.items():
-                self._found.setdefault(text, records.get(text))
-                if record is None:
-                    records.pop(text, None)
-                else:
-                    records[text] = record
+    def _write(
+        self, changes: Changes, expected: Expected, values: Mapping[str, Any] | None = None
+    ) -> None:
+        """Apply *changes*; *values* are the objects that reading them is to return."""
+        self.exclusively(self._apply, changes, expected, values or {})
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        return iter(self._load().items())
+        held = self._loaded()
+        if held.moved:
+            self.exclusively(_put_in_order, held)
+        for text in held.records.texts():
+            record = held.records.get(text)
+            if record is not None:  # deleted since the keys were listed
+                yield text, record
 
     def _count(self) -> int:
-        return len(self._loaded())
+        return len(self._loaded().records)
 
     def _drop(self) -> None:
-        self._write(dict.fromkeys(self._load()), {})
+        self._write(dict.fromkeys(self._loaded().records), {})
 
     # --- values ------------------------------------------------------------------------------
 
     def decode(self, text: str, record: bytes) -> Any:
         """Return the value of *record*: the same object each time, as a dict would."""
-        known = self._touched.get(text)
-        if known is not None and known[0] is record:
-            return known[1]
-        with self.lock:
-            known = self._touched.get(text)
-            if known is None or known[0] is not record:
-                known = self._touched[text] = (record, self._loads(text, record))
-            return known[1]
+        values = (self._held or self._loaded()).values
+        known = values.get((text, id(record)))
+        if known is None:  # of two threads that come here at once, both get the first one's
+            read = (text, record, self._loads(text, record))
+            known = values.setdefault((text, id(record)), read)
+        return known[2]
 
-    def remember(self, text: str, record: bytes, value: Any) -> None:
-        """Let *value*, just assigned, be what reading *record* returns."""
-        self._touched[text] = (record, value)
+    def lend(self, text: str, record: bytes) -> bytes:
+        """Take the value of *record* out of here, for a block that works on it alone.
+
+        Return the record that stands for it meanwhile: whoever reads it gets another object.
+
+        Raises:
+            Conflict: another value was assigned meanwhile.
+        """
+        return self.exclusively(self._lend, text, record)
+
+    def give_back(self, text: str, record: bytes, value: Any, before: bytes) -> None:
+        """Let *value* be that of *record* again, if both are as they were: *before*, encoded."""
+        self.exclusively(self._give_back, text, record, value, before)
+
+    def encode(self, text: str) -> None:
+        """Notice what was done in place to the value under *text*."""
+        self.exclusively(self._encode_one, text)
 
     # --- saving ------------------------------------------------------------------------------
 
-    def changes(self) -> tuple[dict[str, bytes | None], Expected]:
-        """Return the differences to what was loaded, and what they expect to find."""
-        if self._records is None:
-            return {}, {}
-        self._encode_touched()
-        changed = {
-            text: self._records.get(text)
-            for text, found in self._found.items()
-            if self._records.get(text) != found
+    def save(self, write: _Write) -> None:
+        """Have *write* write the differences to what was loaded."""
+        self.exclusively(self._save, write)
+
+    def has_changes(self) -> bool:
+        """Return whether there is anything to save."""
+        return self.exclusively(self._differs)
+
+    def forget(self, texts: Collection[str] = ()) -> None:
+        """Drop what is held of *texts*, and read them afresh; without any, drop everything."""
+        self.exclusively(self._forget, texts)
+
+    # --- inside: what one thread at a time does ----------------------------------------------
+
+    def _loaded(self) -> _Held:
+        return self._held or self.exclusively(self._loaded_once)
+
+    def _loaded_once(self) -> _Held:
+        held = self._held
+        if held is None:
+            held = self._held = _Held(self._load_from())
+        return held
+
+    def _apply(self, changes: Changes, expected: Expected, values: Mapping[str, Any]) -> None:
+        held = self._loaded_once()
+        records = held.records
+        # Equal bytes tell nothing here: a value that was changed in place keeps its record
+        # until it is saved, and an assignment may have put the same bytes there since.
+        if expected and (refused := unmet(expected, records, operator.is_)):
+            raise self._conflict(refused)
+        replaced = []
+        for text in changes:
+            if text in records:
+                replaced.append((text, records[text]))
+            elif text in held.base:
+                held.moved = True
+        for text, value in values.items():
+            record = changes[text]
+            held.values[text, id(record)] = (text, record, value)
+        held.changed.update(dict.fromkeys(changes))
+        held.records = records.changed(changes)  # the step that decides
+        for text, record in replaced:
+            if record is not changes[text]:
+                held.values.pop((text, id(record)), None)
+
+    def _encode_one(self, text: str) -> None:
+        held = self._loaded_once()
+        record = held.records.get(text)
+        known = held.values.get((text, id(record)))
+        if record is None or known is None:
+            return
+        value = known[2]
+        now = self._dumps(text, value)
+        # A record that others wrote may differ in form from what we would have written.
+        if now != record and now != self._dumps(text, self._loads(text, record)):
+            self._apply({text: now}, {}, {text: value})
+
+    def _encoded(self) -> Mapping[str, bytes]:
+        held = self._loaded_once()
+        for text, record, _value in list(held.values.values()):
+            if held.records.get(text) is record:
+                self._encode_one(text)
+            else:  # deleted, or replaced by a later assignment
+                held.values.pop((text, id(record)), None)
+        _put_in_order(held)
+        return dict(held.records)
+
+    def _lend(self, text: str, record: bytes) -> bytes:
+        held = self._loaded_once()
+        if held.records.get(text) is not record:
+            raise self._conflict([text])
+        self._encode_one(text)
+        record = held.records[text]
+        held.values.pop((text, id(record)), None)
+        return record
+
+    def _give_back(self, text: str, record: bytes, value: Any, before: bytes) -> None:
+        held = self._loaded_once()
+        with suppress(InvalidValue):
+            self._encode_one(text)
+            if held.records.get(text) is record and self._dumps(text, value) == before:
+                held.remember(text, record, value)
+
+    def _differs(self) -> bool:
+        if self._held is None:
+            return False
+        self._encoded()
+        changes, _expected = self._held.differences()
+        return bool(changes)
+
+    def _save(self, write: _Write) -> None:
+        held = self._held
+        if held is None:
+            return
+        self._encoded()
+        while True:
+            changes, expected = held.differences()
+            try:
+                self._try(held, write, changes, expected)
+                return
+            except Conflict as conflict:
+                if not self._settle(held, [encode_key(key) for key in conflict.keys]):
+                    raise
+
+    @staticmethod
+    def _try(held: _Held, write: _Write, changes: Changes, expected: Expected) -> None:
+        before = held.unsure
+        held.unsure = {**before, **changes}
+        try:
+            if changes:
+                write(changes, expected)
+        except OutcomeUnknown:
+            raise
+        except StoreError:
+            held.unsure = before  # for it was not applied
+            raise
+        held.saved(changes)
+
+    def _settle(self, held: _Held, texts: Collection[str]) -> bool:
+        """Take those of *texts* that an interrupted save wrote for saved; return if any were."""
+        standing = self._load_from(texts)
+        ours = {
+            text: standing.get(text)
+            for text in texts
+            if text in held.unsure
+            and held.base.get(text) != standing.get(text)
+            and standing.get(text) == held.unsure[text]
         }
-        expected: Expected = {
-            text: ABSENT if (found := self._found[text]) is None else found for text in changed
-        }
-        return changed, expected
+        held.base = held.base.changed(ours)
+        return bool(ours)
 
-    def saved(self) -> None:
-        """Take the present state for what the medium holds: `changes` was written."""
-        self._found.clear()
-
-    def forget(self) -> None:
-        """Drop everything; the next operation loads afresh."""
-        with self.lock:
-            self._records = None
-            self._found.clear()
-            self._touched.clear()
-
-    def _encode_touched(self) -> None:
-        records = self._loaded()
-        for text, (record, value) in list(self._touched.items()):
-            if records.get(text) is not record:
-                del self._touched[text]  # deleted, or replaced by a later assignment
-                continue
-            now = self._dumps(text, value)
-            # A record that others wrote may differ in form from what we would have written.
-            if now != record and now != self._dumps(text, self._loads(text, record)):
-                self._found.setdefault(text, record)
-                records[text] = now
-                self._touched[text] = (now, value)
-
-    def _loaded(self) -> dict[str, bytes]:
-        records = self._records
-        if records is None:
-            with self.lock:
-                if self._records is None:
-                    self._records = dict(self._load_all())
-                records = self._records
-        return records
+    def _forget(self, texts: Collection[str]) -> None:
+        held = self._held
+        if held is None or not texts:
+            self._held = None
+            return
+        found = self._load_from(texts)
+        fresh = copy.copy(held)
+        afresh = {text: found.get(text) for text in texts}
+        fresh.base = Records(held.base).changed(afresh)
+        fresh.records = Records(held.records).changed(afresh)
+        fresh.changed = {text: None for text in held.changed if text not in afresh}
+        fresh.unsure = {text: r for text, r in held.unsure.items() if text not in afresh}
+        fresh.moved = True
+        self._held = fresh
 
 
-_copies: weakref.WeakSet[WorkingCopy] = weakref.WeakSet()
-
-
-def _renew_locks() -> None:
-    # In a forked child no other thread is alive to release a lock it held at the fork.
-    for copy in list(_copies):
-        copy.lock = threading.RLock()
-
-
-on_new_process(_renew_locks)
+def _put_in_order(held: _Held) -> None:
+    """Let a key that was deleted and set again have its old place, which it has in the medium."""
+    if held.moved:
+        known = {**held.base, **held.records}
+        held.records = Records((t, known[t]) for t in known if t in held.records)
+        held.moved = False

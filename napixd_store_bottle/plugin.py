@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable
 from itertools import takewhile
 from typing import Any
 
-import bottle
+try:
+    import bottle
+except ModuleNotFoundError as exc:
+    raise ImportError(
+        "napixd_store_bottle needs Bottle, which is not installed: pip install 'bottle>=0.13'",
+        name="bottle",
+    ) from exc
 
 from napixd_store.connections import close_all
 from napixd_store.settings import Settings, ask_first

@@ -9,8 +9,12 @@ import pytest
 
 from napixd_store import Conflict, Store
 from tests.crowds import CROWDS, Crowd, gather, shuffled
+from tests.sizes import size
 
 COLLECTION = "atomicity"
+KEYS = range(size(quick=100, full=400))
+TURNS = size(quick=60, full=200)
+EDITS = size(quick=8, full=25)
 
 
 @pytest.fixture(params=CROWDS)
@@ -25,11 +29,11 @@ def crowd(request, tmp_path) -> Iterator[Crowd]:
 
 def test_a_popped_key_goes_to_exactly_one(crowd):
     store = Store(COLLECTION, **crowd.options)
-    store.update({key: f"value {key}" for key in range(400)})
+    store.update({key: f"value {key}" for key in KEYS})
 
-    popped = crowd.run(_pop_all, range(400))
+    popped = crowd.run(_pop_all, KEYS)
 
-    assert sorted(sum(popped, [])) == sorted(f"value {key}" for key in range(400))
+    assert sorted(sum(popped, [])) == sorted(f"value {key}" for key in KEYS)
     assert len(store) == 0
 
 
@@ -54,11 +58,11 @@ def _pop_one(options: dict[str, Any], who: int) -> str:
 
 def test_a_deleted_key_was_deleted_by_exactly_one(crowd):
     store = Store(COLLECTION, **crowd.options)
-    store.update(dict.fromkeys(range(200), "x"))
+    store.update(dict.fromkeys(KEYS, "x"))
 
-    deleted = crowd.run(_delete_all, range(200))
+    deleted = crowd.run(_delete_all, KEYS)
 
-    assert sorted(sum(deleted, [])) == list(range(200))
+    assert sorted(sum(deleted, [])) == list(KEYS)
 
 
 def _delete_all(options: dict[str, Any], who: int, keys: range) -> list[int]:
@@ -75,11 +79,11 @@ def _delete_all(options: dict[str, Any], who: int, keys: range) -> list[int]:
 
 def test_popitem_gives_each_pair_to_exactly_one(crowd):
     store = Store(COLLECTION, **crowd.options)
-    store.update({key: key * key for key in range(300)})
+    store.update({key: key * key for key in KEYS})
 
     popped = crowd.run(_popitem_until_empty)
 
-    assert sorted(sum(popped, [])) == [(key, key * key) for key in range(300)]
+    assert sorted(sum(popped, [])) == [(key, key * key) for key in KEYS]
     assert len(store) == 0
 
 
@@ -93,10 +97,10 @@ def _popitem_until_empty(options: dict[str, Any], who: int) -> list[tuple[Any, A
 
 
 def test_setdefault_gives_all_the_value_of_whoever_came_first(crowd):
-    seen = crowd.run(_setdefault_all, range(150))
+    seen = crowd.run(_setdefault_all, KEYS)
 
     stored = Store(COLLECTION, **crowd.options).snapshot()
-    assert len(stored) == 150
+    assert len(stored) == len(KEYS)
     assert all(values == stored for values in seen)
 
 
@@ -106,13 +110,13 @@ def _setdefault_all(options: dict[str, Any], who: int, keys: range) -> dict[Any,
 
 
 def test_every_incr_of_a_key_counts_and_no_sum_is_given_twice(crowd):
-    sums = crowd.run(_incr, 200)
+    sums = crowd.run(_incr, TURNS)
 
     # Each adds 1, 2, 3, 1, 2, 3 …: the sums differ, and their steps add up.
     everything = sorted(sum(sums, []))
-    assert len(set(everything)) == crowd.size * 200
+    assert len(set(everything)) == crowd.size * TURNS
     assert Store(COLLECTION, **crowd.options)["total"] == everything[-1]
-    assert everything[-1] == crowd.size * sum(1 + turn % 3 for turn in range(200))
+    assert everything[-1] == crowd.size * sum(1 + turn % 3 for turn in range(TURNS))
 
 
 def _incr(options: dict[str, Any], who: int, times: int) -> list[int]:
@@ -124,11 +128,11 @@ def test_no_edit_is_lost_when_the_caller_repeats_it_on_conflict(crowd):
     store = Store(COLLECTION, **crowd.options)
     store["log"] = []
 
-    crowd.run(_edit, 25)
+    crowd.run(_edit, EDITS)
 
     log = store["log"]
-    assert Tally(who for who, _turn in log) == dict.fromkeys(range(crowd.size), 25)
-    assert [turn for who, turn in log if who == 3] == list(range(25))
+    assert Tally(who for who, _turn in log) == dict.fromkeys(range(crowd.size), EDITS)
+    assert [turn for who, turn in log if who == 3] == list(range(EDITS))
 
 
 def _edit(options: dict[str, Any], who: int, times: int) -> None:
@@ -164,7 +168,7 @@ def test_a_reader_never_sees_half_of_an_update(crowd):
     """Half of the crowd writes the same number to 300 keys, the others read them all."""
     Store(COLLECTION, **crowd.options).update(dict.fromkeys(range(300), 0))
 
-    torn = crowd.run(_update_or_look, 15)
+    torn = crowd.run(_update_or_look, size(quick=8, full=15))
 
     assert torn == [[]] * crowd.size
 

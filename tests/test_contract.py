@@ -13,6 +13,7 @@ from napixd_store.testing import CounterContract, StoreContract
 
 class TestMemoryStore(StoreContract):
     backend = "Memory"
+    ordered = True
 
 
 class TestMemoryCounter(CounterContract):
@@ -21,6 +22,7 @@ class TestMemoryCounter(CounterContract):
 
 class TestSQLiteStore(StoreContract):
     backend = "SQLite"
+    ordered = True
 
     @pytest.fixture
     def options(self, tmp_path: Path) -> Mapping[str, Any]:
@@ -45,21 +47,24 @@ class DictStore(StoreBackend[Any]):
         return {text: records[text] for text in list(records) if keys is None or text in keys}
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        with self._connection.lock:
-            records = self.kept.setdefault(self.collection, {})
-            if refused := unmet(expected, records):
-                raise self._conflict(refused)
-            records.update({text: record for text, record in changes.items() if record is not None})
-            for text in (text for text, record in changes.items() if record is None):
-                records.pop(text, None)
+        self._connection.exclusively(self._apply, changes, expected)
+
+    def _apply(self, changes: Changes, expected: Expected) -> None:
+        records = self.kept.get(self.collection, {})
+        if refused := unmet(expected, records):
+            raise self._conflict(refused)
+        changed = {**records, **changes}
+        self.kept[self.collection] = {k: r for k, r in changed.items() if r is not None}
 
 
 class TestDictStore(StoreContract):
     backend = DictStore
+    ordered = True
 
 
 class TestFileStore(StoreContract):
     backend = "File"
+    ordered = True
 
     @pytest.fixture
     def options(self, tmp_path: Path) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from napixd_store import Counter, CounterOverflow, InvalidValue
 from tests.crowds import COUNTING, Crowd, gather
 from tests.processes import run, spawn
+from tests.sizes import size
 
 NAME = "crowded"
 LARGEST, SMALLEST = 2**63 - 1, -(2**63)
@@ -30,12 +31,15 @@ def counter(request, tmp_path):
     return counter
 
 
-def test_2000_increments_of_each_are_all_different_and_leave_no_gap(crowd):
-    numbers = crowd.run(_increment, 2_000)
+INCREMENTS = size(quick=400, full=2_000)
 
-    assert sorted(sum(numbers, [])) == list(range(1, crowd.size * 2_000 + 1))
+
+def test_the_increments_of_each_are_all_different_and_leave_no_gap(crowd):
+    numbers = crowd.run(_increment, INCREMENTS)
+
+    assert sorted(sum(numbers, [])) == list(range(1, crowd.size * INCREMENTS + 1))
     assert all(mine == sorted(mine) for mine in numbers)
-    assert Counter(NAME, **crowd.options).value == crowd.size * 2_000
+    assert Counter(NAME, **crowd.options).value == crowd.size * INCREMENTS
 
 
 def _increment(options: dict[str, Any], who: int, times: int) -> list[int]:
@@ -44,11 +48,12 @@ def _increment(options: dict[str, Any], who: int, times: int) -> list[int]:
 
 
 def test_steps_of_mixed_size_never_give_a_number_twice(crowd):
-    numbers = sorted(sum(crowd.run(_stride, 500), []))
+    turns = size(quick=150, full=500)
+    numbers = sorted(sum(crowd.run(_stride, turns), []))
 
-    assert len(set(numbers)) == crowd.size * 500
+    assert len(set(numbers)) == crowd.size * turns
     assert numbers[-1] == Counter(NAME, **crowd.options).value
-    assert numbers[-1] == crowd.size * sum(1 + turn % 7 for turn in range(500))
+    assert numbers[-1] == crowd.size * sum(1 + turn % 7 for turn in range(turns))
 
 
 def _stride(options: dict[str, Any], who: int, times: int) -> list[int]:
@@ -92,15 +97,15 @@ def _enter_and_leave(options: dict[str, Any], who: int, times: int) -> list[int]
     return seen
 
 
-def test_at_power_durability_8_processes_get_2000_numbers_each_and_none_waits_for_long(tmp_path):
+def test_at_power_durability_8_processes_get_their_numbers_and_none_waits_for_long(tmp_path):
     """The default, synced at each commit: nobody is kept waiting until the timeout of 30 s."""
     options = {"backend": "SQLite", "path": tmp_path / "power.sqlite"}
     assert Counter(NAME, **options).durability == "power"
 
-    results = run(_increment_and_time, [(options, 2_000)] * 8, timeout=100)
+    results = run(_increment_and_time, [(options, INCREMENTS)] * 8, timeout=100)
 
     numbers = [number for mine, _longest in results for number in mine]
-    assert sorted(numbers) == list(range(1, 16_001))
+    assert sorted(numbers) == list(range(1, 8 * INCREMENTS + 1))
     assert max(longest for _mine, longest in results) < 25
 
 

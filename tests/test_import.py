@@ -26,6 +26,15 @@ def test_importing_a_backend_brings_only_its_own_driver():
     assert not brought & {"redis", "bottle", "sqlite3"}
 
 
+def test_the_plugin_without_bottle_says_what_to_install():
+    program = "import sys; sys.modules['bottle'] = None; import napixd_store_bottle"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert result.stderr.decode().splitlines()[-1] == (
+        "ImportError: napixd_store_bottle needs Bottle, which is not installed: "
+        "pip install 'bottle>=0.13'"
+    )
+
+
 def environment_of_a_user(bytecode: Path) -> dict[str, str]:
     """No coverage, which costs more than any import, and compiled modules, as pip leaves them."""
     others = {

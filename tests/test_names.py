@@ -3,7 +3,9 @@
 import hashlib
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from napixd_store import ConfigError, CorruptData, InvalidKey, InvalidName, InvalidValue
-from napixd_store.names import MAX_LENGTH, check_name, decode_key, encode_key, encode_keys
+from napixd_store.names import MAX_LENGTH, check_name, decode_key, encode_key, merged
 from napixd_store.testing.cases import numbered
 from tests.media import Medium
+from tests.sizes import size
 from tests.strategies import keys, names
 
 Pair = tuple[str, str | int]
@@ -45,7 +48,9 @@ def digest(*parts: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "pairs", [50_000, pytest.param(1_000_000, marks=pytest.mark.torture)], ids="{:,}".format
+    "pairs",
+    [size(quick=5_000, full=50_000), pytest.param(1_000_000, marks=pytest.mark.torture)],
+    ids="{:,}".format,
 )
 def test_no_two_keys_share_a_text(pairs: int):
     """Of all pairs of a collection and a key that are ever seen here, not only of neighbours."""
@@ -75,20 +80,44 @@ def test_no_two_keys_share_a_text(pairs: int):
 @example(["a", "é"])
 def test_many_keys_have_the_texts_that_each_has(drawn: list[str | int]):
     pairs = {key: place for place, key in enumerate(drawn)}
-    assert encode_keys(pairs) == {encode_key(key): place for key, place in pairs.items()}
+    texts = {encode_key(key): place for key, place in pairs.items()}
+    assert merged(pairs, {}) == merged(list(pairs.items()), {}) == texts
+    assert merged(MappingProxyType(pairs), {"b": -1}) == {**texts, "b": -1}
 
 
 @pytest.mark.parametrize("key", [b"k", 1.5, True, None, (), "", "\ud800", "k" * (MAX_LENGTH + 1)])
 def test_an_invalid_key_among_many_is_found(key: Any):
     with pytest.raises(InvalidKey):
-        encode_keys({"a": 1, key: 2})
+        merged({"a": 1, key: 2}, {})
+
+
+TWINS: list[list[Any]] = [
+    [1, True],
+    [True, 1],
+    [0, False],
+    [1, 1.0],
+    [1, Decimal(1)],
+    ["a", 2, 2.0],
+]
+
+
+@pytest.mark.parametrize("twins", TWINS, ids=repr)
+def test_a_key_that_a_dict_takes_for_another_is_refused(medium: Medium, twins: list[Any]):
+    store = medium.store()
+    pairs = [(key, place) for place, key in enumerate(twins)]
+    for call in (lambda: store.update(pairs), lambda: store.update(iter(pairs), b=1)):
+        with pytest.raises(InvalidKey, match="a key must be a str or an int"):
+            call()
+    with pytest.raises(InvalidKey):
+        store.get_many(twins)
+    assert medium.reopened(store) == {}
 
 
 def test_what_differs_in_code_differs_in_the_medium(medium: Medium):
     """Thousands of collections and keys, each with what was put there and nothing else."""
     written: dict[str, dict[str | int, Any]] = {}
 
-    @settings(max_examples=40, database=None)
+    @settings(max_examples=size(quick=12, full=40), database=None)
     @given(st.lists(st.tuples(names, keys), min_size=_DRAWN, max_size=_DRAWN))
     def put(drawn: list[Pair]) -> None:
         for collection, key in (near for pair in drawn for near in twins(pair)):
@@ -236,7 +265,7 @@ def test_a_key_that_no_dict_takes_is_refused_as_well(backend: Medium, key: Any):
     for call in (lambda: store[key], lambda: key in store, lambda: store.__setitem__(key, 1)):
         with pytest.raises(InvalidKey, match=f"not {type(key).__name__}: write str"):
             call()
-    with pytest.raises(TypeError):
+    with pytest.raises(InvalidKey, match=f"not {type(key).__name__}: write str"):
         store.update([(key, 1)])
 
 

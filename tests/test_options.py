@@ -20,6 +20,7 @@ def opener(
     ssl: bool = False,
     wait: float = 1.0,
     path: Path | str | None = None,
+    folder: Path | None = None,
     level: Literal["power", "process"] = "power",
     password: str | None = None,
     limit: int | None = None,
@@ -46,7 +47,12 @@ COERCED: list[tuple[str, Any, Any]] = [
     ("wait", 3, 3.0),
     ("wait", "1e3", 1000.0),
     ("path", "var/desk.sqlite", "var/desk.sqlite"),
-    ("path", Path("x"), Path("x")),
+    ("path", Path("/x"), Path("/x")),
+    ("folder", "/srv/$HOME", Path("/srv/$HOME")),
+    ("folder", "stores", Path("stores").absolute()),
+    ("folder", Path("stores"), Path("stores").absolute()),
+    ("folder", "~/stores", Path("~/stores").expanduser()),
+    ("folder", None, None),
     ("path", None, None),
     ("level", "process", "process"),
     ("password", "0123", "0123"),
@@ -70,21 +76,23 @@ def test_a_text_becomes_the_declared_type_and_nothing_else(name: str, given: Any
     assert type(found[name]) is type(expected)
 
 
-_INI = " (';' and '#' begin no comment behind an INI value)"
+_TEXT = "not the text given"
+_INI = f"{_TEXT} (';' and '#' begin no comment behind an INI value)"
 
 REFUSED: list[tuple[str, Any, str]] = [
-    ("port", "6380 ; the other one", f"must be int, not a text that is none{_INI}"),
-    ("port", "", f"must be int, not a text that is none{_INI}"),
-    ("port", "6380.0", f"must be int, not a text that is none{_INI}"),
+    ("port", "6380 ; the other one", f"must be int, {_INI}"),
+    ("port", "6380#2", f"must be int, {_INI}"),
+    ("port", "", "must be int, not an empty text"),
+    ("port", "6380.0", f"must be int, {_TEXT}"),
     ("port", 6380.0, "must be int, not float"),
     ("port", True, "must be int, not bool"),
     ("port", None, "must be int, not NoneType"),
-    ("ssl", "maybe", f"must be yes or no, not a text that is none{_INI}"),
+    ("ssl", "maybe", f"must be yes or no, {_TEXT}"),
     ("ssl", 1, "must be yes or no, not int"),
-    ("ssl", "2", f"must be yes or no, not a text that is none{_INI}"),
-    ("wait", "soon", f"must be float, not a text that is none{_INI}"),
+    ("ssl", "2", f"must be yes or no, {_TEXT}"),
+    ("wait", "soon", f"must be float, {_TEXT}"),
     ("wait", True, "must be float, not bool"),
-    ("level", "Power", f"must be 'power' or 'process', not a text that is none{_INI}"),
+    ("level", "Power", f"must be 'power' or 'process', {_TEXT}"),
     ("level", 1, "must be 'power' or 'process', not int"),
     ("level", None, "must be 'power' or 'process', not NoneType"),
     ("level", ["power"], "must be 'power' or 'process', not list"),
@@ -93,7 +101,14 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("password", 123, "must be str or None, not int"),
     ("password", b"x", "must be str or None, not bytes"),
     ("path", 1, "must be a path or str or None, not int"),
-    ("limit", "many", f"must be int or None, not a text that is none{_INI}"),
+    ("folder", b"/srv", "must be a path or None, not bytes"),
+    ("folder", "", "must be a path or None, not an empty text"),
+    ("folder", " ", "must be a path or None, not an empty text"),
+    ("folder", "/srv/a\0b", "must not hold a NUL character"),
+    ("folder", Path("/srv/a\0b"), "must not hold a NUL character"),
+    ("folder", "/srv/\ud800", "holds a character that no file's name can have"),
+    ("folder", "$HOME/x", "begins with '$', but variables are not filled in: write '~/…'"),
+    ("limit", "many", f"must be int or None, {_TEXT}"),
 ]
 
 
@@ -116,9 +131,12 @@ def test_a_refused_value_is_not_shown():
     [
         ("prot", " (did you mean 'port'?)"),
         ("pasword", " (did you mean 'password'?)"),
-        ("PORT", " (known: anything, host, level, limit, password, path, port, ssl, wait)"),
-        ("colour", " (known: anything, host, level, limit, password, path, port, ssl, wait)"),
-        ("", " (known: anything, host, level, limit, password, path, port, ssl, wait)"),
+        ("PORT", " (did you mean 'port'?)"),
+        (
+            "colour",
+            " (known: anything, folder, host, level, limit, password, path, port, ssl, wait)",
+        ),
+        ("", " (known: anything, folder, host, level, limit, password, path, port, ssl, wait)"),
     ],
 )
 def test_an_unknown_option_is_refused_with_the_nearest_known(name: str, hint: str):
@@ -204,6 +222,31 @@ def test_a_misspelt_option_never_opens_anything(tmp_path: Path):
             with pytest.raises(ConfigError, match=message):
                 function("x", "SQLite", **{name: tmp_path / "never"})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("backend", ["Memory", "SQLite", "File", "RedisHash"])
+@pytest.mark.parametrize(
+    ("function", "name", "meant"),
+    [
+        (Store, "backned", "backend"),
+        (Store, "Backend", "backend"),
+        (Store, "colection", "collection"),
+        (Counter, "bakend", "backend"),
+        (Counter, "nmae", "name"),
+    ],
+)
+def test_a_misspelt_argument_of_the_call_is_offered_too(
+    backend: str, function: Any, name: str, meant: str
+):
+    with pytest.raises(
+        ConfigError, match=rf"unknown option '{name}' \(did you mean '{meant}'\?\)$"
+    ):
+        function("x", backend, **{name: "y"})
+
+
+def test_a_word_that_stands_elsewhere_is_not_offered_for_itself():
+    with pytest.raises(ConfigError, match=r"unknown option 'backend' \(known: collection, "):
+        SQLiteStore("x", {"backend": "Memory"})
 
 
 def test_a_counter_takes_no_option_of_a_store():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napixd_store import Counter, Store
+from napixd_store import ConfigError, Counter, Store
 from napixd_store.connections import close_all
 from napixd_store.disk import make_private_folder
 from napixd_store.places import home
@@ -42,6 +42,67 @@ def test_home_is_the_first_that_is_named(monkeypatch, variables, expected):
         monkeypatch.setenv(name, value)
 
     assert home() == Path(expected)
+
+
+WITHOUT_HOME = {
+    "the default": {},
+    "of the variable": {"NAPIXD_HOME": "~nosuchuser/napixd"},
+    "of the old variable": {"NAPIXHOME": "$HOME/napix"},
+}
+
+
+@pytest.mark.parametrize("variables", WITHOUT_HOME.values(), ids=WITHOUT_HOME)
+def test_a_home_that_cannot_be_found_says_what_to_set(monkeypatch, variables):
+    def nobody(uid: int):
+        raise KeyError(uid)
+
+    for name in ("HOME", "NAPIXD_HOME", "NAPIXHOME", "NAPIXD_STORE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    for backend in ("SQLite", "File", "Directory"):
+        for opened in (Store, Counter):
+            with pytest.raises(ConfigError, match=next(iter(variables), "NAPIXD_HOME")):
+                opened("a", backend)
+
+
+PATHS = {"SQLite": "path", "File": "root", "Directory": "root"}
+
+
+@pytest.mark.parametrize("backend", PATHS)
+@pytest.mark.parametrize(
+    "named", ["", " ", "~nosuchuser/x", "/a\0b", "\ud800", "$HOME/x", b"/x"], ids=repr
+)
+def test_a_path_that_leads_nowhere_is_refused_at_opening(backend, named):
+    for opened in (Store, Counter):
+        with pytest.raises(ConfigError, match=rf"the option '{PATHS[backend]}' "):
+            opened("a", backend, **{PATHS[backend]: named})
+
+
+@pytest.mark.parametrize("backend", PATHS)
+def test_a_relative_path_needs_the_working_folder(backend, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    relative = {PATHS[backend]: "here"}
+    for opened in (Store, Counter):
+        with pytest.raises(ConfigError, match="relative, but the working folder cannot be found"):
+            opened("a", backend, **relative)
+
+
+@pytest.mark.parametrize("backend", PATHS)
+def test_a_path_means_what_it_meant_when_it_was_opened(backend, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store("a", backend, **{PATHS[backend]: "here"})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with store:
+        store["a"] = 1
+    assert (tmp_path / "here").exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_the_default_is_a_private_file_in_the_home_folder(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """From a backend's name to its class: what is found, what is not, and what is never run."""
 
+import errno
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from napixd_store import ConfigError, Counter, NoSuchStoreBackend, Store, resolve
+from napixd_store import ConfigError, Counter, NoSuchStoreBackend, Store, Unavailable, resolve
 from napixd_store.backends.memory import MemoryCounter, MemoryStore
 from napixd_store.backends.sqlite import SQLiteCounter, SQLiteStore
 from napixd_store.base import StoreBackend
@@ -95,6 +96,20 @@ def test_every_standard_backend_has_a_store_a_counter_and_a_twin():
 
 UNKNOWN: list[tuple[str, str]] = [
     ("Memry", "there is no backend 'Memry' (did you mean 'Memory'?)"),
+    ("sqlite", "there is no backend 'sqlite' (did you mean 'SQLite'?)"),
+    ("SQLITE", "there is no backend 'SQLITE' (did you mean 'SQLite'?)"),
+    ("redishashkey", "there is no backend 'redishashkey' (did you mean 'RedisHashKey'?)"),
+    ("default", "there is no backend 'default': leave it out"),
+    (
+        "napixd_store.backend.memory.MemoryStore",
+        "the backend 'napixd_store.backend.memory.MemoryStore': there is no module "
+        "'napixd_store.backend' (did you mean 'napixd_store.backends'?)",
+    ),
+    (
+        "napixd_stor.backends.memory.MemoryStore",
+        "the backend 'napixd_stor.backends.memory.MemoryStore': there is no module 'napixd_stor' "
+        "(did you mean 'napixd_store'?)",
+    ),
     ("SqliteStore", "there is no backend 'SqliteStore' (did you mean 'SQLiteStore'?)"),
     ("memorystore", "there is no backend 'memorystore' (did you mean 'MemoryStore'?)"),
     (
@@ -217,7 +232,21 @@ def test_a_module_that_is_not_there_keeps_its_cause_too():
     assert type(refusal("os.NoSuchStore").__cause__) is AttributeError
 
 
-@pytest.mark.parametrize("error", ["ZeroDivisionError", "SystemError", "KeyError", "SystemExit"])
+def test_a_module_that_cannot_be_read_for_too_many_open_files_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def out_of_descriptors(name: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", f"/srv/{name}.py")
+
+    monkeypatch.setattr("importlib.import_module", out_of_descriptors)
+    for function in (Store, Counter):
+        with pytest.raises(Unavailable, match="cannot be read: Too many open files; try again"):
+            function("a", "File")
+
+
+@pytest.mark.parametrize(
+    "error", ["ZeroDivisionError", "SystemError", "KeyError", "SystemExit", "OSError"]
+)
 def test_any_other_exception_of_a_module_passes_untouched(module: Module, error: str):
     module("shop", f"raise {error}('its own business')")
     with pytest.raises((Exception, SystemExit)) as caught:

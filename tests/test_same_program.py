@@ -6,14 +6,16 @@ What may differ is listed here, and nothing else does: `repr` names another clas
 import copy
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from napixd_store import CounterBackend, StoreBackend
+from napixd_store import CounterBackend, StoreBackend, StoreError
 from napixd_store.connections import close_all
-from tests.media import BACKENDS, ORDERED, POLICIES, Medium
+from tests.media import BACKENDS, ORDERED, POLICIES, Medium, remove_files, rename_all
+from tests.sizes import size
 from tests.strategies import form
 
 Step = tuple[str, Callable[[StoreBackend[Any], CounterBackend], Any]]
@@ -47,9 +49,9 @@ def a_step(chance: random.Random) -> Step:
         "pop or 5": lambda s, _: s.pop(key, 5),
         "popitem": lambda s, _: s.popitem(),
         "setdefault": lambda s, _: s.setdefault(key, copy.copy(value)),
-        "update": lambda s, _: s.update(several),
-        "update with one more": lambda s, _: s.update({**several, key: value}),
-        "|=": lambda s, _: s.__ior__(several) is s,
+        "update": lambda s, _: s.update(copy.deepcopy(several)),
+        "update with one more": lambda s, _: s.update(copy.deepcopy({**several, key: value})),
+        "|=": lambda s, _: s.__ior__(copy.deepcopy(several)) is s,
         "|": lambda s, _: s | several,
         "ror": lambda s, _: several | s,
         "==": lambda s, _: (s == several, s == s.snapshot(), s != {}),
@@ -76,6 +78,8 @@ def a_step(chance: random.Random) -> Step:
         "drop": lambda s, _: s.drop(),
         "save and reload": lambda s, _: _save_and(s, s.reload),
         "save and close all": lambda s, _: _save_and(s, close_all),
+        "rename while iterating": lambda s, _: rename_all(s),
+        "remove the files": _lose_all,
     }
     return chance.choice(list((rare if chance.random() < 0.03 else steps).items()))
 
@@ -89,6 +93,15 @@ def _edit(store: StoreBackend[Any], key: Any, *default: Any) -> Any:
 def _save_and(store: StoreBackend[Any], then: Callable[[], None]) -> None:
     store.save()
     then()
+
+
+def _lose_all(store: StoreBackend[Any], counter: CounterBackend) -> None:
+    """Let the files be removed; where there are none, or others share them, drop what is there."""
+    remove_files(store)
+    with suppress(StoreError):  # who has the file open is told once
+        counter.increment()
+    counter.reset()
+    store.drop()
 
 
 def _gauge(counter: CounterBackend) -> int:
@@ -105,7 +118,10 @@ def outcome(step: Step, store: StoreBackend[Any], counter: CounterBackend) -> An
     return form(result)
 
 
-LENGTHS = [10_000, pytest.param(200_000, marks=pytest.mark.torture)]
+LENGTHS = [
+    size(quick=1_500, full=10_000),
+    pytest.param(200_000, marks=pytest.mark.torture),
+]
 
 
 def run(media: list[Medium], steps: int, ordered: bool) -> None:

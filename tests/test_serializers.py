@@ -7,23 +7,29 @@ import hmac
 import json
 import pickle
 import random
-from datetime import datetime, timedelta, timezone
+import re
+import socket
+from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypedDict
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import attrs
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napixd_store import ConfigError, CorruptData, InvalidValue, Store
-from napixd_store.serializers import JSONSerializer
+from napixd_store.serializers import JSONSerializer, TypedSerializer
 from napixd_store.serializers.tags import CONTAINERS, READERS
 from napixd_store.testing.cases import numbered
 from tests.media import Medium
-from tests.strategies import form, values
+from tests.sizes import size
+from tests.stack import from_deep_down
+from tests.strategies import datetimes, form, times, values
 
 PLAIN = JSONSerializer()
 
@@ -42,7 +48,7 @@ plain = st.recursive(
 
 
 @given(values)
-@settings(max_examples=300)
+@settings(max_examples=size(quick=100, full=300))
 def test_every_record_is_valid_json_that_others_can_read(value: Any):
     record = PLAIN.dumps("k", value)
     json.loads(record, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
@@ -57,7 +63,7 @@ def test_plain_data_is_plain_json():
 
 
 @given(st.lists(values, max_size=8), st.lists(plain, min_size=1, max_size=3))
-@settings(max_examples=100)
+@settings(max_examples=size(quick=30, full=100))
 def test_many_values_have_the_records_that_each_has(odd: list[Any], usual: list[Any]):
     """Some hundred at a time are encoded at once, where all of those are plain."""
     chosen = [*usual * 300, *odd, *usual * 300]
@@ -253,27 +259,27 @@ def test_a_typed_value_is_natural_json_and_comes_back(
 
 
 MISFITS: list[tuple[Any, Any, str]] = [
-    (Ticket, Ticket(5), "Expected `str`, got `int` - at `$.title`"),  # type: ignore[arg-type]
-    (Ticket, Ticket("a", "b"), "Expected `int`, got `str` - at `$.votes`"),  # type: ignore[arg-type]
-    (Ticket, Ticket("a", tags=["b", 5]), "Expected `str`, got `int` - at `$.tags[1]`"),  # type: ignore[list-item]
-    (Ticket, Ticket("a", owner=Owner("b", 5)), "- at `$.owner.mail`"),  # type: ignore[arg-type]
-    (Ticket, {"title": "a"}, "a dict would come back as an unequal Ticket"),
+    (Ticket, Ticket(5), "value.title: Expected `str`, got `int`"),  # type: ignore[arg-type]
+    (Ticket, Ticket("a", "b"), "value.votes: Expected `int`, got `str`"),  # type: ignore[arg-type]
+    (Ticket, Ticket("a", tags=["b", 5]), "value.tags[1]: Expected `str`, got `int`"),  # type: ignore[list-item]
+    (Ticket, Ticket("a", owner=Owner("b", 5)), "value.owner.mail: "),  # type: ignore[arg-type]
+    (Ticket, {"title": "a"}, "value: dict would come back as Ticket"),
     (Ticket, {}, "missing required field `title`"),
     (Ticket, None, "Expected `object`, got `null`"),
-    (Ticket, Ticket(object()), "value cannot be written as JSON"),  # type: ignore[arg-type]
-    (Host, Host("a", True), "Expected `int`, got `bool` - at `$.port`"),
-    (Host, Host("a", 1, float("nan")), "got `null` - at `$.weight`"),
-    (Host, Host("a", 1, 5), "a Host would come back as an unequal Host"),
+    (Ticket, Ticket(object()), "value.title cannot be written as JSON"),  # type: ignore[arg-type]
+    (Host, Host("a", True), "value.port: Expected `int`, got `bool`"),
+    (Host, Host("a", 1, float("nan")), "value.weight: Expected `float`, got `null`"),
+    (Host, Host("a", 1, 5), "value.weight: int would come back as float: it is not of"),
     (Movie, {"title": "a"}, "missing required field `year`"),
-    (Movie, {"title": "a", "year": 1, "more": 2}, "a dict would come back as an unequal dict"),
-    (Movie, {"title": "a", "year": "1"}, "Expected `int`, got `str` - at `$.year`"),
-    (dict[str, int], {1: 1}, "would come back as an unequal"),
-    (dict[str, int], {"a": "b"}, "Expected `int`, got `str` - at `$[...]`"),
+    (Movie, {"title": "a", "year": 1, "more": 2}, "value: dict would come back as an unequal dict"),
+    (Movie, {"title": "a", "year": "1"}, "value.year: Expected `int`, got `str`"),
+    (dict[str, int], {1: 1}, "value: dict would come back as an unequal dict"),
+    (dict[str, int], {"a": "b"}, "value[...]: Expected `int`, got `str`"),
     (int, 1.0, "Expected `int`, got `float`"),
     (int, True, "Expected `int`, got `bool`"),
-    (list[int], (1, 2), "a tuple would come back as an unequal list"),
-    (tuple[int, ...], [1, 2], "a list would come back as an unequal tuple"),
-    (set[int], [1], "a list would come back as an unequal set"),
+    (list[int], (1, 2), "value: tuple would come back as list"),
+    (tuple[int, ...], [1, 2], "value: list would come back as tuple"),
+    (set[int], [1], "value: list would come back as set"),
     (str, "\ud800", "value cannot be written as JSON"),
 ]
 
@@ -294,12 +300,12 @@ def test_a_value_of_another_type_is_refused_with_the_fields_path(
 @pytest.mark.parametrize(
     ("declared", "record", "message"),
     [
-        (Ticket, b'{"title":5}', "Expected `str`, got `int` - at `$.title`"),
-        (Ticket, b'{"title":"a","owner":{"name":[]}}', "- at `$.owner.name`"),
+        (Ticket, b'{"title":5}', "value.title: Expected `str`, got `int`"),
+        (Ticket, b'{"title":"a","owner":{"name":[]}}', "value.owner.name: "),
         (Ticket, b"{}", "missing required field `title`"),
         (Ticket, b'"text"', "Expected `object`, got `str`"),
         (Ticket, b'{"title":"a","opened":"yesterday"}', "Invalid RFC3339 encoded datetime"),
-        (Host, b'{"name":"a","port":"81"}', "Expected `int`, got `str` - at `$.port`"),
+        (Host, b'{"name":"a","port":"81"}', "value.port: Expected `int`, got `str`"),
         (Movie, b'{"title":"a"}', "missing required field `year`"),
         (int, b"5.5", "Expected `int`, got `float`"),
         (Ticket, b'{"title":"a"', "Input data was truncated"),
@@ -321,12 +327,110 @@ def test_a_record_of_another_type_is_corrupt_data_with_the_fields_path(
         assert medium.record(store, "k") == record
 
 
+@dataclasses.dataclass
+class Meeting:
+    begin: datetime | None = None
+    daily: time | None = None
+    others: dict[str, list["Meeting"]] = dataclasses.field(default_factory=dict)
+    about: Any = None
+
+
+@given(datetimes, times)
+def test_a_typed_moment_keeps_its_zone_or_is_refused_with_its_place(begin: datetime, daily: time):
+    typed = TypedSerializer(Meeting)
+    for field, meeting in (("begin", Meeting(begin=begin)), ("daily", Meeting(daily=daily))):
+        moment = getattr(meeting, field)
+        if moment.fold or type(moment.tzinfo) is ZoneInfo:
+            with pytest.raises(InvalidValue, match=rf"^value\.{field}: "):
+                typed.dumps("k", meeting)
+            continue
+        try:
+            record = typed.dumps("k", meeting)
+        except InvalidValue:  # the offset has a name, or seconds, which RFC 3339 has not
+            assert type(moment.tzinfo) is timezone
+        else:
+            assert form(getattr(typed.loads("k", record), field)) == form(moment)
+
+
+PARIS = ZoneInfo("Europe/Paris")
+LOST: list[tuple[Meeting, str]] = [
+    (Meeting(datetime(2026, 1, 1, tzinfo=PARIS)), "value.begin: natural JSON keeps the offset"),
+    (Meeting(datetime(2026, 1, 1, fold=1)), "value.begin: natural JSON keeps the offset"),
+    (Meeting(daily=time(1, fold=1)), "value.daily: natural JSON keeps the offset of a time"),
+    (
+        Meeting(others={"a": [Meeting(), Meeting(datetime(2026, 1, 1, tzinfo=PARIS))]}),
+        "value.others['a'][1].begin: natural JSON keeps",
+    ),
+    (Meeting(about={"a": [1, socket]}), "value.about['a'][1] cannot be written as JSON"),
+    (Meeting(about={"a": [1, (2,)]}), "value.about['a'][1]: tuple would come back as list"),
+    (Meeting(about={"a": {(1,): 2}}), "value.about['a'] cannot be written as JSON"),
+    (Meeting(about=[1.5, float("nan")]), "value.about[1]: float would come back as NoneType"),
+    (Meeting(about={1: 2}), "value.about: dict would come back as an unequal dict"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "message"), LOST, ids=numbered(LOST))
+def test_what_a_typed_value_would_lose_is_refused_with_its_place(
+    backend: Medium, value: Meeting, message: str
+):
+    store = backend.store(type=Meeting)
+    for refused in (lambda: store.update(a=value), lambda: store.update(b=Meeting(), a=value)):
+        with pytest.raises(InvalidValue, match=re.escape(f"key 'a': {message}")):
+            refused()
+    assert store == {}
+
+
+@attrs.define
+class Seat:
+    row: float
+    taken: datetime | None = None
+
+
+def test_a_class_of_attrs_is_looked_into_as_well(backend: Medium):
+    store = backend.store(type=Seat)
+    store["k"] = Seat(1.0, datetime(2026, 1, 1))
+    assert store["k"] == Seat(1.0, datetime(2026, 1, 1))
+    with pytest.raises(InvalidValue, match=r"value\.row: int would come back as float"):
+        store["k"] = Seat(1)
+    with pytest.raises(InvalidValue, match=r"value\.taken: natural JSON keeps the offset"):
+        store["k"] = Seat(1.0, datetime(2026, 1, 1, tzinfo=PARIS))
+
+
+def test_a_typed_value_that_contains_itself_is_refused(backend: Medium):
+    meeting = Meeting()
+    meeting.others["a"] = [meeting]
+    with pytest.raises(InvalidValue, match="value is nested too deeply"):
+        backend.store(type=Meeting)["k"] = meeting
+    meeting.about = socket
+    with pytest.raises(InvalidValue, match="value"):
+        backend.store(type=Meeting)["k"] = meeting
+
+
+@pytest.mark.parametrize("left", [150, 75])
+@pytest.mark.parametrize(
+    "options",
+    [{"type": Meeting}, {"serializer": "pickle", "secret": "s"}],
+    ids=["typed", "pickled"],
+)
+def test_what_is_sound_is_read_and_written_from_the_bottom_of_the_stack(
+    backend: Medium, options: dict[str, Any], left: int
+):
+    store = backend.store(**options)
+    value = Meeting()
+    for _ in range(70):
+        value = Meeting(others={"a": [value]})
+    from_deep_down(lambda: store.update(k=value), left)
+    assert repr(from_deep_down(lambda: backend.reopened(store, **options)["k"], left)) == repr(
+        value
+    )
+
+
 def test_a_typed_value_is_edited_in_place(medium: Medium):
     store = medium.store(type=Ticket)
     with store.edit("k", Ticket("a")) as ticket:
         ticket.votes += 1
         ticket.tags.append("new")
-    with pytest.raises(InvalidValue, match=r"`\$\.votes`"), store.edit("k") as ticket:
+    with pytest.raises(InvalidValue, match=r"value\.votes: Expected"), store.edit("k") as ticket:
         ticket.votes = "many"
     assert medium.reopened(store, type=Ticket)["k"] == Ticket("a", 1, tags=["new"])
 

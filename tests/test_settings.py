@@ -68,6 +68,9 @@ BAD_URLS = {
     "/var/desk.sqlite": "the scheme '' is not known (known: file, memory, redis, rediss, ",
     "sqlite://var/desk.sqlite": "sqlite: has no host: write sqlite:///absolute/path",
     "memory://host": "memory: has no host",
+    "sqlite:///~/desk.sqlite": "write sqlite:~/… for what lies at home",
+    "file:///~ann/stores": "write file:~/… for what lies at home",
+    "redis://:1?secret@host": "write %3F for '?' in a password",
 }
 
 
@@ -79,6 +82,16 @@ def test_a_bad_url_is_refused(url: Any, text: str):
             function("x")
         assert str(caught.value).startswith("$NAPIXD_STORE_URL: ")
         assert BAD_URLS[text] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "option"), [("file:?root=", "root"), ("sqlite:?path=", "path"), ("sqlite:%00", "path")]
+)
+def test_a_place_in_a_url_is_held_to_what_any_path_is(url: Any, text: str, option: str):
+    url(text)
+    for function in (Store, Counter):
+        with pytest.raises(ConfigError, match=f"the option '{option}' must"):
+            function("x")
 
 
 def test_a_secret_in_a_url_is_not_shown(url: Any):
@@ -175,14 +188,22 @@ def test_configure_keeps_its_own_copy():
 
 
 @pytest.mark.parametrize(
-    "key", ["stor.backend", "backend", "store", "counters.backend", "x.store.y"]
+    ("key", "hint"),
+    [
+        ("stor.backend", " (did you mean 'store.backend'?)"),
+        ("Counters.backend", " (did you mean 'counter.backend'?)"),
+        ("backend", ""),
+        ("store", ""),
+        ("x.store.y", ""),
+    ],
 )
-def test_a_setting_that_is_nobodys_is_refused(key: str):
+def test_a_setting_that_is_nobodys_is_refused(key: str, hint: str):
     configure({"store.backend": "Memory"})
     with pytest.raises(ConfigError) as caught:
         configure({key: "SQLite"})
     assert str(caught.value) == (
-        f"configure(): unknown setting {key!r}: settings are store.<option> and counter.<option>"
+        f"configure(): unknown setting {key!r}{hint}: settings are store.<option> and "
+        f"counter.<option>"
     )
     assert current().store.backend == "Memory"
 

@@ -32,6 +32,7 @@ from napixd_store.connections import close_all
 from tests.labs import need
 from tests.mounts import fill, mount_small, remount, with_mounts
 from tests.processes import Signal, fork
+from tests.sizes import size
 
 PAGE = 4096
 OLD = {f"key {number}": {"number": number, "text": "x" * 50} for number in range(200)}
@@ -690,13 +691,13 @@ def _write_for_ever(path: Path, acknowledge: int) -> None:
         os.write(acknowledge, b"%d\n" % number)
 
 
-STRIDE = 4
+STRIDE = size(quick=12, full=4)
 DONE = signal.SIGTERM
 
 
 @pytest.mark.lab
 def test_a_new_file_is_whole_or_absent_whenever_its_maker_is_killed(tmp_path):
-    """SIGKILL at the entry of each fourth syscall of the very first write."""
+    """SIGKILL at the entry of one in STRIDE of the syscalls of the very first write."""
     _kill_at_each_syscall(tmp_path, STRIDE)
 
 

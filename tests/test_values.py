@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import io
 import itertools
+import re
 import socket
 import struct
 import sys
@@ -21,12 +22,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napixd_store import CorruptData, InvalidKey, InvalidValue, StoreBackend
+from napixd_store import CorruptData, InvalidKey, InvalidValue, Store, StoreBackend
 from napixd_store.base import MAX_VALUE_BYTES
 from napixd_store.connections import close_all
 from napixd_store.serializers.tags import MAX_DEPTH
 from napixd_store.testing.cases import numbered
 from tests.media import BACKENDS, POLICIES, Medium
+from tests.sizes import size
+from tests.stack import from_deep_down
 from tests.strategies import (
     UNSUPPORTED,
     Colour,
@@ -49,7 +52,9 @@ def holders(values: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "objects", [50_000, pytest.param(2_000_000, marks=pytest.mark.torture)], ids="{:,}".format
+    "objects",
+    [size(quick=4_000, full=50_000), pytest.param(2_000_000, marks=pytest.mark.torture)],
+    ids="{:,}".format,
 )
 def test_every_generated_value_comes_back_or_is_refused(quick_path: Path, objects: int):
     """Through every backend, under each policy in turn, and read after everything was closed."""
@@ -108,6 +113,10 @@ EDGES: list[Any] = [
     datetime(2026, 3, 29, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris")),
     datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC")), datetime(2026, 1, 1, tzinfo=timezone.utc),
     datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=-23, seconds=-1))),
+    datetime(2026, 1, 1, fold=1, tzinfo=timezone.utc),
+    *(datetime(2026, 1, 1, fold=fold, tzinfo=timezone(timedelta(hours=1), "CET")) for fold in (0, 1)),
+    datetime(2026, 1, 1, tzinfo=timezone(timedelta(0), "")), datetime.now().astimezone(),
+    time(1, tzinfo=timezone(timedelta(hours=1), "CET")), time(1, fold=1, tzinfo=timezone(timedelta(1 / 2), "")),
     time.min, time.max, time(1, fold=1), time(1, 2, 3, 4, tzinfo=timezone(timedelta(hours=5.75))),
     time(1, fold=1, tzinfo=timezone.utc), date.min, date.max,
     timedelta.min, timedelta.max, timedelta.resolution, timedelta(-1, 86399, 999999),
@@ -117,12 +126,14 @@ EDGES: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", EDGES, ids=numbered(EDGES))
-def test_a_value_at_the_edge_comes_back(medium: Medium, value: Any):
+def test_a_value_at_the_edge_comes_back(medium: Medium):
     store = medium.store()
-    store["k"] = value
-    assert form(store["k"]) == form(value)
-    assert form(medium.reopened(store)["k"]) == form(value)
+    for place, value in enumerate(EDGES):
+        store[place] = value
+        assert form(store[place]) == form(value)
+    again = medium.reopened(store)
+    for place, value in enumerate(EDGES):
+        assert form(again[place]) == form(value)
 
 
 @pytest.mark.parametrize("bad", UNSUPPORTED, ids=numbered(UNSUPPORTED))
@@ -204,7 +215,7 @@ REFUSALS: list[Any] = [
     ({"a": [{10**5000: 1}]}, "value['a'][0][…]: an int of more than 4300 digits cannot be stored"),
     ({"x" * 100: object()}, "value['" + "x" * 39 + "…]: object cannot be stored"),
     ({1: 1, 10**4299: [object()]}, "[0]: object cannot be stored"),
-    (datetime(2026, 1, 1, tzinfo=NoZone()), "value: a datetime in a NoZone cannot be stored: use"),
+    (datetime(2026, 1, 1, tzinfo=NoZone()), "value: a datetime in this NoZone cannot be stored: use"),
     (time(1, tzinfo=ZoneInfo("UTC")), "value: a time in a named zone cannot be stored: use a datetime"),
 ]  # fmt: skip
 
@@ -238,11 +249,21 @@ def test_an_offset_with_fractions_of_a_second_is_refused(backend: Medium, micros
             store["k"] = [value]
 
 
-def test_a_zone_without_a_name_is_refused(backend: Medium):
+@pytest.mark.parametrize("key", [None, "Europe/Paris", "No/Where"])
+def test_a_zone_that_was_read_from_a_file_is_refused_whatever_key_it_was_given(
+    backend: Medium, key: str | None
+):
     tzif = b"TZif" + bytes(16) + struct.pack(">6L", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
-    nameless = ZoneInfo.from_file(io.BytesIO(tzif))
-    with pytest.raises(InvalidValue, match="a datetime in a ZoneInfo cannot be stored: use"):
-        backend.store()["k"] = datetime(2026, 1, 1, tzinfo=nameless)
+    zone = ZoneInfo.from_file(io.BytesIO(tzif), key=key)
+    with pytest.raises(InvalidValue, match=r"value\[0\]: a datetime in this ZoneInfo cannot be"):
+        backend.store()["k"] = [datetime(2026, 1, 1, tzinfo=zone)]
+
+
+def test_a_zone_that_this_machine_does_not_know_says_what_to_install(backend: Medium):
+    store = backend.store()
+    backend.plant(store, "k", b'{"$datetime":["2026-01-02T00:00:00",0,"No/Where"]}')
+    with pytest.raises(CorruptData, match="no zone of that name is on this machine: pip install"):
+        store["k"]
 
 
 # --- depth and cycles ------------------------------------------------------------------------
@@ -276,12 +297,15 @@ def test_500_levels_are_kept(medium: Medium, kind: str, levels: int):
     assert depth(medium.reopened(store)["k"]) == levels
 
 
+DEEPEST = size(quick=20_000, full=100_000)
+
+
 @pytest.mark.parametrize(
     ("kind", "levels"),
     [
-        *(("list", levels) for levels in (501, 1000, 100_000)),
-        *(("dict", levels) for levels in (501, 1000, 100_000)),
-        *(("tuple", levels) for levels in (251, 1000, 100_000)),
+        *(("list", levels) for levels in (501, 1000, DEEPEST)),
+        *(("dict", levels) for levels in (501, 1000, DEEPEST)),
+        *(("tuple", levels) for levels in (251, 1000, DEEPEST)),
     ],
 )
 def test_deeper_is_refused(medium: Medium, kind: str, levels: int):
@@ -291,6 +315,48 @@ def test_deeper_is_refused(medium: Medium, kind: str, levels: int):
         store["k"] = nested(levels, kind)
     assert len(str(caught.value)) < 500
     assert store["k"] == "old"
+
+
+@pytest.mark.parametrize("left", [150, 75])
+@pytest.mark.parametrize("kind", ["dict", "tuple"])
+def test_what_is_sound_is_read_and_written_from_the_bottom_of_the_stack(
+    medium: Medium, kind: str, left: int
+):
+    store = medium.store()
+    levels = MAX_DEPTH // 2
+    value = nested(levels, kind)
+    from_deep_down(lambda: store.update({"a": value, "b": value}), left)
+    store.save()
+    again = medium.reopened(store)
+    for read in (lambda: again["a"], lambda: again.pop("a"), lambda: again.snapshot()["b"]):
+        assert depth(from_deep_down(read, left)) == levels
+    with pytest.raises(InvalidValue, match="nested deeper than 500 levels"):
+        from_deep_down(lambda: again.update(a=nested(501, kind)), left)
+
+
+@pytest.mark.parametrize("backend", ["File", "Directory"])
+def test_a_sound_file_that_was_edited_by_hand_is_read_from_the_bottom_of_the_stack(
+    tmp_path: Path, backend: str
+):
+    store = Store("a", backend, root=tmp_path, writeback=False)
+    store["k"] = nested(MAX_DEPTH, "list")
+    (file,) = tmp_path.rglob("*.json")
+    file.write_text(re.sub('"sha256":"[^"]*"', '"sha256":null', file.read_text()))
+    again = Store("a", backend, root=tmp_path, writeback=False)
+    assert depth(from_deep_down(lambda: again["k"], 150)) == MAX_DEPTH
+
+
+def test_where_no_thread_can_be_started_nothing_is_said_of_the_data(
+    backend: Medium, monkeypatch: pytest.MonkeyPatch
+):
+    def no_thread(*_arguments: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    store = backend.store()
+    store["k"] = nested(MAX_DEPTH // 2, "tuple")
+    monkeypatch.setattr("_thread.start_new_thread", no_thread)
+    with pytest.raises(RecursionError, match="no stack is left"):
+        from_deep_down(lambda: store["k"], 75)
 
 
 @pytest.mark.parametrize("levels", [10_000, 100_000])
@@ -319,7 +385,7 @@ def cycles() -> Iterator[tuple[Any, str]]:
     yield wide, "value[1] contains itself"
     one: list[Any] = []
     other = [one] * 3000
-    one += [other] * 400  # each level down has so many times more
+    one += [other] * size(quick=20, full=400)  # each level down has so many times more
     yield one, "value[0][0] contains itself"
     tree: dict[str, Any] = {"up": None}
     tree["children"] = [{"up": tree, "children": []} for _ in range(300)]
@@ -367,19 +433,24 @@ def test_a_record_has_at_most_max_value_bytes(medium: Medium, limit: int):
     assert medium.reopened(store) == {"k": "x" * (limit - 2)}
 
 
-def test_64_mib_are_kept_and_one_byte_more_is_refused(backend: Medium):
+def test_a_byte_more_than_64_mib_is_refused(backend: Medium):
     assert MAX_VALUE_BYTES == 64 * 2**20
-    store: StoreBackend[bytes | str] = backend.store()
+    store: StoreBackend[str] = backend.store()
     with pytest.raises(
         InvalidValue, match="takes 67108865 bytes, more than max_value_bytes=67108864"
     ):
         store["k"] = "x" * (MAX_VALUE_BYTES - 1)
     assert "k" not in store
-    store["k"] = "x" * (MAX_VALUE_BYTES - 2)
-    store["m"] = "x" * (MAX_VALUE_BYTES - 3)
+
+
+def test_as_much_as_may_be_is_kept(backend: Medium):
+    most = size(quick=8 * 2**20, full=MAX_VALUE_BYTES)
+    store: StoreBackend[str] = backend.store(max_value_bytes=most)
+    store["k"] = "x" * (most - 2)
+    store["m"] = "x" * (most - 3)
     again = backend.reopened(store)
-    assert again["k"] == "x" * (MAX_VALUE_BYTES - 2)
-    assert len(again["m"]) == MAX_VALUE_BYTES - 3
+    assert again["k"] == "x" * (most - 2)
+    assert len(again["m"]) == most - 3
 
 
 # --- a limit of Python's that somebody lowered -----------------------------------------------

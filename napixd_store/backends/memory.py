@@ -13,6 +13,7 @@ from napixd_store.connections import Connection, connect
 from napixd_store.counter import CounterBackend
 from napixd_store.integers import in_range
 from napixd_store.options import bind
+from napixd_store.records import Records
 
 V = TypeVar("V")
 
@@ -25,7 +26,7 @@ class Memory(Connection):
 
     def __init__(self) -> None:
         super().__init__()
-        self.collections: dict[str, dict[str, bytes]] = {}
+        self.collections: dict[str, Records] = {}
         self.counters: dict[str, int] = {}
 
 
@@ -53,21 +54,25 @@ class MemoryCounter(CounterBackend):
     _connection: Memory
 
     def _value(self) -> int:
-        return self._connection.counters.get(self.name, 0)
+        return self._connection.counters.get(self._name, 0)
 
     def _increment(self, by: int) -> int:
-        memory = self._connection
-        with memory.lock:
-            value = in_range(memory.counters.get(self.name, 0) + by, self._where())
-            memory.counters[self.name] = value
-            return value
+        return self._connection.exclusively(self._add, by)
 
     def _reset(self, to: int) -> int:
-        memory = self._connection
-        with memory.lock:
-            old = memory.counters.get(self.name, 0)
-            memory.counters[self.name] = to
-            return old
+        return self._connection.exclusively(self._replace, to)
+
+    def _add(self, by: int) -> int:
+        counters = self._connection.counters
+        value = in_range(counters.get(self._name, 0) + by, self._where())
+        counters[self._name] = value
+        return value
+
+    def _replace(self, to: int) -> int:
+        counters = self._connection.counters
+        old = counters.get(self._name, 0)
+        counters[self._name] = to
+        return old
 
 
 class MemoryStore(StoreBackend[V]):
@@ -89,43 +94,40 @@ class MemoryStore(StoreBackend[V]):
     counter = MemoryCounter
     _connection: Memory
 
+    def _get(self, text: str) -> bytes | None:
+        return self._kept().get(text)
+
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
-        memory = self._connection
-        with memory.lock:
-            records = memory.collections.get(self.collection, {})
-            if keys is None:
-                return dict(records)
+        if keys is None:
+            return dict(self._kept())
+        with self._connection.lock:
+            records = self._kept()
             return {text: records[text] for text in keys if text in records}
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        memory = self._connection
-        with memory.lock:
-            records = memory.collections.setdefault(self.collection, {})
-            refused = unmet(expected, records)
-            if refused:
-                raise self._conflict(refused)
-            for text, record in changes.items():
-                if record is None:
-                    records.pop(text, None)
-                else:
-                    records[text] = record
+        self._connection.exclusively(self._apply, changes, expected)
+
+    def _apply(self, changes: Changes, expected: Expected) -> None:
+        records = self._kept()
+        if expected and (refused := unmet(expected, records)):
+            raise self._conflict(refused)
+        self._connection.collections[self._collection] = records.changed(changes)
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        memory = self._connection
-        with memory.lock:
-            records = memory.collections.get(self.collection, {})
-            texts = list(records)
-        for text in texts:
-            record = records.get(text)
+        kept, name, none = self._connection.collections.get, self._collection, Records()
+        for text in kept(name, none).texts():
+            record = kept(name, none).get(text)
             if record is not None:  # deleted since the keys were listed
                 yield text, record
 
     def _count(self) -> int:
-        return len(self._connection.collections.get(self.collection, ()))
+        return len(self._kept())
 
     def _drop(self) -> None:
-        with self._connection.lock:
-            self._connection.collections.pop(self.collection, None)
+        self._connection.exclusively(self._connection.collections.pop, self._collection, None)
+
+    def _kept(self) -> Records:
+        return self._connection.collections.get(self._collection) or Records()
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:

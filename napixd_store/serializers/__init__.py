@@ -8,6 +8,7 @@ inside the value, and the caller adds which store and key.
 from typing import Any
 
 from napixd_store.errors import ConfigError
+from napixd_store.options import Secret
 from napixd_store.serializers.pickled import PickleSerializer
 from napixd_store.serializers.serializer import Serializer
 from napixd_store.serializers.tagged import JSONSerializer
@@ -22,7 +23,7 @@ def choose(
     *,
     type: Any = None,
     serializer: str = "json",
-    secret: str | bytes | None = None,
+    secret: Secret | bytes | None = None,
 ) -> Serializer:
     """Return the serializer that a store's options ask for.
 
@@ -30,9 +31,9 @@ def choose(
         ConfigError: the options contradict each other, or *type* cannot be decoded.
     """
     if serializer == "pickle":
-        if not secret or type is not None:
+        key = secret.reveal.encode() if isinstance(secret, Secret) else secret
+        if not key or type is not None:
             raise ConfigError(f"{backend}: serializer='pickle' needs secret= and takes no type=")
-        key = secret.encode() if isinstance(secret, str) else secret
         return PickleSerializer(key, (backend, collection))
     if secret is not None:
         raise ConfigError(f"{backend}: secret= is for serializer='pickle'; JSON is not signed")

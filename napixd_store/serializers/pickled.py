@@ -7,6 +7,7 @@ import msgspec
 
 from napixd_store.errors import CorruptData, InvalidValue
 from napixd_store.serializers.serializer import Serializer
+from napixd_store.stack import elsewhere
 
 
 class _Pickled(msgspec.Struct, rename={"pickle": "$pickle"}, forbid_unknown_fields=True):
@@ -47,6 +48,9 @@ class PickleSerializer(Serializer):
 
         try:
             pickled = pickle.dumps(value, protocol=4)
+        except RecursionError:
+            too_deep = InvalidValue("value is nested too deeply to be pickled")
+            return elsewhere(too_deep, self.dumps, key, value)
         except Exception as exc:  # pickling runs the value's own __reduce__, which may raise all
             raise InvalidValue(f"value cannot be pickled ({type(exc).__name__})") from exc
         return msgspec.json.encode(
@@ -66,5 +70,8 @@ class PickleSerializer(Serializer):
             raise CorruptData("the pickle's signature is wrong: another secret, or altered")
         try:
             return pickle.loads(pickled)  # noqa: S301 - signed by us, the only place
+        except RecursionError:
+            too_deep = CorruptData("the pickle is nested too deeply")
+            return elsewhere(too_deep, self.loads, key, record)
         except Exception as exc:  # a class may be gone, and its __setstate__ may raise anything
             raise CorruptData(f"the pickle cannot be read ({type(exc).__name__})") from exc

@@ -26,6 +26,7 @@ import msgspec
 from napixd_store.errors import CorruptData, InvalidValue
 from napixd_store.serializers.serializer import Serializer
 from napixd_store.serializers.tags import LARGEST, MAX_DEPTH, SMALLEST, tagged, untagged
+from napixd_store.stack import elsewhere
 
 _DOLLAR = ord("$")  # bytes find one byte ten times faster than two
 _TAG = b'"$'
@@ -52,7 +53,8 @@ class JSONSerializer(Serializer):
                     pass
             return _encode(tagged(value))
         except RecursionError:
-            raise InvalidValue("value is nested too deeply for the stack that is left") from None
+            too_deep = InvalidValue("value is nested too deeply for this process's stack")
+            return elsewhere(too_deep, self.dumps, key, value)
 
     def dumps_many(self, values: Mapping[str, Any]) -> dict[str, bytes]:
         """Return *values* as JSON by key; many plain ones are encoded at once."""
@@ -79,7 +81,8 @@ class JSONSerializer(Serializer):
         except CorruptData:
             raise
         except RecursionError:
-            raise CorruptData("the record is nested too deeply") from None
+            too_deep = CorruptData("the record is nested too deeply")
+            return elsewhere(too_deep, self.loads, key, record)
         except (ValueError, TypeError, ArithmeticError, KeyError) as exc:
             # Its text would show what is stored.
             raise CorruptData(f"the record is not valid ({type(exc).__name__})") from None

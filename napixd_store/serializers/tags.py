@@ -14,7 +14,8 @@ import base64
 import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from uuid import UUID
 import msgspec
 
 from napixd_store.errors import CorruptData, InvalidValue
+from napixd_store.serializers.path import Path
 
 MAX_DEPTH = 500
 """Levels of JSON arrays and objects in a record; a tag counts as the levels it is written in."""
@@ -35,49 +37,7 @@ _ESCAPED = re.compile(
 _TOO_LONG = 10**4300  # Python itself refuses to read or write the digits of such an int
 
 
-class _Path:
-    """Where inside the value we are; written out only when an error needs it."""
-
-    __slots__ = ("_holder", "_index", "_outer")
-
-    def __init__(self, outer: "_Path | None" = None, holder: Any = None, index: Any = None):
-        self._outer, self._holder, self._index = outer, holder, index
-
-    def into(self, holder: Any, index: Any) -> "_Path":
-        return _Path(self, holder, index)
-
-    def cycle(self) -> "_Path | None":
-        """Return the first place on this path where a container stands inside itself."""
-        seen: list[Any] = []
-        for path in self._from_root():
-            if any(path._holder is holder for holder in seen):
-                return path._outer
-            seen.append(path._holder)
-        return None
-
-    def __str__(self) -> str:
-        steps = [path._step() for path in self._from_root()]
-        return "".join(steps if len(steps) < 12 else [*steps[:5], "[…]", *steps[-5:]])
-
-    def _step(self) -> str:
-        if self._outer is None:
-            return "value"
-        try:
-            shown = repr(self._index)
-        except ValueError:  # an int of more digits than Python writes out
-            return "[…]"
-        return f"[{shown if len(shown) <= 40 else shown[:40] + '…'}]"
-
-    def _from_root(self) -> "list[_Path]":
-        route: list[_Path] = []
-        path: _Path | None = self
-        while path is not None:
-            route.append(path)
-            path = path._outer
-        return route[::-1]
-
-
-def tagged(value: Any, path: "_Path | None" = None, depth: int = 0) -> Any:
+def tagged(value: Any, path: Path | None = None, depth: int = 0) -> Any:
     """Return *value* as plain JSON data, whatever JSON cannot express put into tags.
 
     One frame a level, for Python's stack holds about a thousand: hence loops, no helpers.
@@ -85,7 +45,7 @@ def tagged(value: Any, path: "_Path | None" = None, depth: int = 0) -> Any:
     Raises:
         InvalidValue: some part cannot be stored; the message names its place.
     """
-    path = path or _Path()
+    path = path or Path()
     kind = type(value)
     writer = _SCALARS.get(kind)
     if writer is not None:
@@ -129,7 +89,7 @@ def _is_object(value: dict[Any, Any]) -> bool:
     return len(value) != 1 or not name.startswith("$")
 
 
-def _write_int(value: int, path: _Path) -> Any:
+def _write_int(value: int, path: Path) -> Any:
     if SMALLEST <= value <= LARGEST:
         return value
     if not -_TOO_LONG < value < _TOO_LONG:
@@ -140,53 +100,62 @@ def _write_int(value: int, path: _Path) -> Any:
         raise InvalidValue(f"{path}: {exc}") from exc
 
 
-def _write_float(value: float, path: _Path) -> Any:
+def _write_float(value: float, path: Path) -> Any:
     return value if math.isfinite(value) else {"$float": repr(value)}
 
 
-def _write_str(value: str, path: _Path) -> Any:
+def _write_str(value: str, path: Path) -> Any:
     if value.isascii() or not _has_surrogate(value):
         return value
     return {"$str": value.encode("unicode_escape").decode("ascii")}
 
 
-def _write_bytes(value: bytes, path: _Path) -> Any:
+def _write_bytes(value: bytes, path: Path) -> Any:
     return {"$bytes": base64.b64encode(value).decode("ascii")}
 
 
-def _write_datetime(value: datetime, path: _Path) -> Any:
-    zone = _zone(value, path)
-    _check_offset(value, path)
-    if zone is None and not value.fold:
-        return {"$datetime": value.isoformat()}
-    return {"$datetime": [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, zone]}
+def _write_datetime(value: datetime, path: Path) -> Any:
+    text, zone = value.replace(fold=0).isoformat(), None
+    if type(value.tzinfo) is timezone:
+        zone = _own_name(value.tzinfo, path)
+    elif value.tzinfo is not None:
+        text = value.replace(tzinfo=None, fold=0).isoformat()
+        zone = _key(value.tzinfo, path)
+    return {"$datetime": [text, value.fold, zone] if value.fold or zone is not None else text}
 
 
-def _write_time(value: time, path: _Path) -> Any:
-    if value.tzinfo is not None and type(value.tzinfo) is not timezone:
+def _write_time(value: time, path: Path) -> Any:
+    text, name = value.replace(fold=0).isoformat(), None
+    if type(value.tzinfo) is timezone:
+        name = _own_name(value.tzinfo, path)
+    elif value.tzinfo is not None:
         raise InvalidValue(f"{path}: a time in a named zone cannot be stored: use a datetime")
-    _check_offset(value, path)
-    if not value.fold:
-        return {"$time": value.isoformat()}
-    return {"$time": [value.replace(fold=0).isoformat(), value.fold]}
+    if name is not None:
+        return {"$time": [text, value.fold, name]}
+    return {"$time": [text, value.fold] if value.fold else text}
 
 
-def _check_offset(value: datetime | time, path: _Path) -> None:
-    offset = value.utcoffset()
-    if offset is not None and offset.microseconds:  # fromisoformat() would drop them
+def _own_name(zone: timezone, path: Path) -> str | None:
+    """Return the name that a fixed offset was given, as ``datetime.now().astimezone()`` does."""
+    offset, name = zone.utcoffset(None), zone.tzname(None)
+    if offset.microseconds:  # fromisoformat() would drop them
         raise InvalidValue(f"{path}: an offset with fractions of a second cannot be stored")
-
-
-def _zone(value: datetime, path: _Path) -> str | None:
-    """Return the name of the zone, unless the offset in the ISO text says all there is."""
-    if value.tzinfo is None or (type(value.tzinfo) is timezone and not value.fold):
+    if name == timezone(offset).tzname(None):
         return None
-    key = getattr(value.tzinfo, "key", None)
-    if type(value.tzinfo).__module__.startswith("zoneinfo") and isinstance(key, str):
-        return key
+    if type(name) is not str or _has_surrogate(name):
+        raise InvalidValue(f"{path}: the name of this fixed offset is no text that can be stored")
+    return name
+
+
+def _key(zone: tzinfo, path: Path) -> str:
+    key = getattr(zone, "key", None)
+    if type(zone).__module__.startswith("zoneinfo") and isinstance(key, str):
+        with suppress(Exception):  # a zone that was read from a file has any key, and says so here
+            zone.__reduce__()
+            return key
     raise InvalidValue(
-        f"{path}: a datetime in a {type(value.tzinfo).__name__} cannot be stored: "
-        f"use timezone.utc, a fixed offset or a zoneinfo.ZoneInfo with a key"
+        f"{path}: a datetime in this {type(zone).__name__} cannot be stored: use timezone.utc, a "
+        f"fixed offset or zoneinfo.ZoneInfo(key)"
     )
 
 
@@ -209,7 +178,7 @@ def _hint(kind: type) -> str:
     return ""
 
 
-_SCALARS: dict[type, Callable[[Any, _Path], Any]] = {
+_SCALARS: dict[type, Callable[[Any, Path], Any]] = {
     type(None): lambda value, path: None,
     bool: lambda value, path: value,
     int: _write_int,
@@ -289,19 +258,24 @@ def _read_datetime(body: Any) -> datetime:
     value = datetime.fromisoformat(text).replace(fold=fold)
     if zone is None:
         return value
-    from zoneinfo import ZoneInfo
+    offset = value.utcoffset()
+    if offset is not None:
+        return value.replace(tzinfo=timezone(offset, zone))
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
         return value.replace(tzinfo=ZoneInfo(zone))
-    except OSError as exc:  # a name that leads to no file of the package tzdata
-        raise ValueError("no such zone") from exc
+    except (OSError, ZoneInfoNotFoundError) as exc:
+        raise CorruptData("no zone of that name is on this machine: pip install tzdata") from exc
 
 
 def _read_time(body: Any) -> time:
     if type(body) is str:
         return time.fromisoformat(body)
-    text, fold = body
-    return time.fromisoformat(text).replace(fold=fold)
+    text, fold, *named = body
+    value = time.fromisoformat(text).replace(fold=fold)
+    offset: Any = value.utcoffset()
+    return value.replace(tzinfo=timezone(offset, *named)) if named else value
 
 
 CONTAINERS: dict[str, Callable[[Any], Any]] = {

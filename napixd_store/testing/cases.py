@@ -8,6 +8,11 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+from napixd_store.base import StoreBackend
+
+Open = Callable[..., StoreBackend[Any]]
+"""Opens a collection of the backend under test."""
+
 VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 2**63, -(10**30), 1.0, -0.0, 1e300, float("inf"),
     "", "text", "é\0\u2028", "\ud800", b"", b"\0\xff", [], [1, [2, [3]]], {}, {"a": {"b": [1]}},
@@ -16,6 +21,7 @@ VALUES: list[Any] = [
     datetime(2026, 1, 2, 3, 4, 5, 6), datetime(2026, 1, 2, tzinfo=timezone.utc), date(2026, 1, 2),
     time(3, 4), timedelta(-1, 2, 3), Decimal("1.10"), uuid.UUID(int=7),
 ]  # fmt: skip
+FIXED_VALUES: list[Any] = [value for value in VALUES if not isinstance(value, list | dict | set)]
 KEYS: list[Any] = ["k", "K", "k:", "k:k", "../k", "/k", "*", "[k]", ".", "=17", "17", 17, -17, 0]
 KEYS += ["é", "e\u0301", " ", "k\0", "\n", "=" * 1000, 10**900]
 BAD_KEYS: list[Any] = ["", "k" * 1001, "\udc80", True, 1.5, b"k", ("k",), None, 10**1000]

@@ -21,22 +21,27 @@ from napixd_store.resolve import resolve_store
 from napixd_store.testing.cases import (
     BAD_KEYS,
     BAD_NAMES,
+    FIXED_VALUES,
     KEYS,
     NAMES,
     VALUES,
+    Open,
     numbered,
     same,
     together,
 )
+from napixd_store.testing.interrupted import InterruptedContract
+from napixd_store.testing.write_back import WriteBackContract
 
-Open = Callable[..., StoreBackend[Any]]
 
-
-class StoreContract:
+class StoreContract(InterruptedContract, WriteBackContract):
     """What every store does, whatever keeps it; each test runs write-through and write-back."""
 
     backend: ClassVar[type | str]
     """The class under test, or its name."""
+
+    ordered: ClassVar[bool] = False
+    """Whether it iterates in the order of insertion."""
 
     @pytest.fixture
     def options(self) -> Mapping[str, Any]:
@@ -181,6 +186,33 @@ class StoreContract:
         assert len(seen) == len(set(seen)) == 50
         assert len(store) == 0
 
+    def test_iterating_while_renaming_or_adding_ends(self, store: StoreBackend[Any]) -> None:
+        content = {f"k{i}": i for i in range(20)}
+        store.update(content)
+        for step, key in enumerate(store):
+            store[f"renamed {step}"] = store.pop(key)
+            assert step < 1000
+        assert sorted(store.values()) == sorted(content.values())
+        for step, _key in enumerate(store):
+            store[f"added {step}"] = 0
+            assert step < 1000
+
+    def test_equality_and_copies_ask_once(
+        self, store: StoreBackend[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So they read one state, and no key can go between two questions."""
+        store.update(content := {"a": 1, "b": 2})
+        for piecemeal in ("_get", "_scan"):
+            monkeypatch.setattr(store, piecemeal, None)
+        target: dict[Any, Any] = {}
+        assert store == content
+        assert store | {} == {} | store == store | store == content
+        target |= store.snapshot()
+        assert target == content
+        assert store.snapshot() == content
+        store.update(store)
+        assert store == content
+
     # --- keys and values ---------------------------------------------------------------------
 
     def test_keys_do_not_meet(self, open: Open, store: StoreBackend[Any]) -> None:
@@ -320,6 +352,16 @@ class StoreContract:
         assert caught.value.keys == ["a"]
         assert store["a"] == {"n": 5}
 
+    @pytest.mark.parametrize("value", FIXED_VALUES, ids=numbered(FIXED_VALUES))
+    def test_edit_refuses_what_cannot_change_in_place(
+        self, store: StoreBackend[Any], value: Any
+    ) -> None:
+        store["k"] = value
+        for key in ("k", "new"):
+            with pytest.raises(WrongType, match="assign a new"), store.edit(key, value):
+                raise AssertionError("the block is not entered")
+        assert same(store.snapshot(), {"k": value})
+
     def test_threads_share_a_store(self, store: StoreBackend[Any]) -> None:
         store.update({f"job{i}": i for i in range(40)})
 
@@ -355,17 +397,6 @@ class StoreContract:
         store.save()
         assert open() == {"b": 2}
 
-    def test_with_saves_on_success(self, open: Open) -> None:
-        with open() as store:
-            store["a"] = 1
-        assert open() == {"a": 1}
-
-    def test_with_discards_a_working_copy_on_an_exception(self, open: Open) -> None:
-        with pytest.raises(ZeroDivisionError), open() as store:
-            store["a"] = 1 / 1
-            store["b"] = 1 / 0
-        assert store == open() == ({} if store.writeback else {"a": 1.0})
-
     def test_options_are_not_changed(self, options: Mapping[str, Any]) -> None:
         given = {**options, "writeback": True}
         before = dict(given)
@@ -380,60 +411,6 @@ class StoreContract:
         store["k"] = "value"
         assert "contract" in repr(store)
         assert "value" not in repr(store)
-
-    # --- write-back --------------------------------------------------------------------------
-
-    def test_write_back_waits_for_save(self, open: Open) -> None:
-        store = open(writeback=True)
-        store.update(a=1, b=2)
-        del store["b"]
-        assert open() == {}
-        store.save()
-        assert open() == {"a": 1}
-
-    def test_write_back_saves_nested_changes(self, open: Open) -> None:
-        store = open(writeback=True)
-        store["a"] = assigned = {"list": [1]}
-        assigned["list"].append(2)
-        store.save()
-        store["a"]["list"].append(3)
-        assert open()["a"] == {"list": [1, 2]}
-        store.save()
-        assert open()["a"] == {"list": [1, 2, 3]}
-
-    def test_write_back_merges_different_keys(self, open: Open) -> None:
-        open(writeback=False).update(a=1, b=1, c=1)
-        one, two = open(writeback=True), open(writeback=True)
-        one["a"], two["b"] = 2, 2
-        del two["c"]
-        one.save()
-        two.save()
-        assert open() == {"a": 2, "b": 2}
-
-    def test_write_back_never_overwrites_another_change(self, open: Open) -> None:
-        open(writeback=False).update(a=1, b=1)
-        one, two = open(writeback=True), open(writeback=True)
-        one["a"] = "one"
-        two["a"], two["b"] = "two", "two"
-        one.save()
-        with pytest.raises(Conflict) as caught:
-            two.save()
-        assert caught.value.keys == ["a"]
-        assert two == {"a": "two", "b": "two"}
-        assert open() == {"a": "one", "b": 1}
-        two.reload()
-        assert two == {"a": "one", "b": 1}
-        two["b"] = "two"
-        two.save()
-        assert open() == {"a": "one", "b": "two"}
-
-    def test_write_back_is_stable_until_reload(self, open: Open) -> None:
-        store, other = open(writeback=True), open(writeback=False)
-        assert store.get("a") is None
-        other["a"] = 1
-        assert store.get("a") is None
-        store.reload()
-        assert store["a"] == 1
 
     # --- the verbs themselves ----------------------------------------------------------------
 

@@ -14,8 +14,9 @@ from tests.bottle.serving import ROOT, THREADS, WORKERS, Served
 from tests.labs import need
 from tests.processes import run_threads
 from tests.redis.servers import programs, running
+from tests.sizes import size
 
-REQUESTS = 200
+REQUESTS = size(quick=80, full=200)
 SERVERS = list(WORKERS)
 
 

@@ -24,7 +24,7 @@ from bottle import (
     response,
 )
 
-from napixd_store import Store
+from napixd_store import Store, StoreBackend
 from tests.bottle.client import Client, new_app, put_around
 from tests.processes import run_threads
 
@@ -35,7 +35,7 @@ class Desk:
     def __init__(self, medium: dict[str, Any], writeback: bool, **options: Any) -> None:
         users = {"collection": "desk", "writeback": writeback}
         self.app = new_app({"store": {**medium, "users": users}}, **options)
-        self.stored = Store("desk", **medium)
+        self.stored: StoreBackend[Any] = Store("desk", **medium)
 
     def serve(self, handler: Callable[..., Any], **request: Any) -> Any:
         """Return the answer of *handler* to one request."""

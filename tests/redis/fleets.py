@@ -11,9 +11,16 @@ Start = Callable[..., Running]
 
 
 def start_cluster(
-    start: Start, *settings: str, masters: int = 3, replicas: int = 0
+    start: Start,
+    *settings: str,
+    masters: int = 3,
+    replicas: int = 0,
+    meeting: Callable[[Running], int] = lambda node: node.port,
 ) -> list[Running]:
-    """Start *masters* that share the slots among them, and *replicas* of the first of them."""
+    """Start *masters* that share the slots among them, and *replicas* of the first of them.
+
+    They meet at the port that *meeting* tells.
+    """
     buses = free_ports(masters + replicas)
     settings += ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
     settings += ("--repl-diskless-sync-delay", "0")
@@ -24,7 +31,7 @@ def start_cluster(
         last = 16383 if number == masters - 1 else (number + 1) * share - 1
         node.ask("CLUSTER", "ADDSLOTSRANGE", number * share, last)
     for other, bus in zip(nodes[1:], buses[1:], strict=True):
-        nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", other.port, bus)
+        nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", meeting(other), bus)
     until(lambda: all(_knows_all(node, nodes) for node in nodes), 20)
     for replica, master in zip(nodes[masters:], nodes[:replicas], strict=True):
         replica.ask("CLUSTER", "REPLICATE", master.ask("CLUSTER", "MYID"))

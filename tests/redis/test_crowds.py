@@ -22,6 +22,7 @@ from tests.processes import fork, run
 from tests.redis.callers import Caller, counting
 from tests.redis.fleets import role, start_sentinels
 from tests.redis.servers import Record, Running, until
+from tests.sizes import size
 
 BACKENDS = ["Redis", "RedisHash", "RedisKey"]
 Start = Callable[..., Running]
@@ -182,7 +183,7 @@ def test_a_server_spoiled_and_mended(
 
 # --- a master that is cut off -------------------------------------------------------------------
 
-CUT = 8.0
+CUT = size(quick=4.0, full=8.0)
 """Seconds that the master is alone."""
 
 
@@ -262,13 +263,18 @@ def test_a_partition_duplicates_and_loses_no_number_that_replicas_confirmed(
 GEVENT = """
 from gevent import monkey; monkey.patch_all()
 import sys, pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/redis/test_contract.py"]))
+here = ["-q", "-p", "no:cacheprovider", "tests/redis/test_contract.py"]
+sys.exit(pytest.main([*here, *sys.argv[1:]]))
 """
 
 
 def test_the_contract_holds_under_gevent() -> None:
     need(find_spec("gevent") is not None, "gevent is not installed")
+    chosen = size(quick="RedisHash or Counter", full="Test")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", GEVENT], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "ignore", "-c", GEVENT, "-k", chosen],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]

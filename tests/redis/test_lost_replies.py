@@ -2,29 +2,21 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import redis
 
 from napixd_store import Counter, OutcomeUnknown, Store, Unavailable
+from tests.redis.calls import KINDS, Call, prepared
 from tests.redis.proxy import Proxy, before
 from tests.redis.servers import Record, Running, until
+from tests.sizes import size
 
-FAULTS = 500
+FAULTS = size(quick=150, full=500)
 CONNECT, REPLY = 0.1, 0.06
 SLACK = 0.2
-
-
-class Call(NamedTuple):
-    """One operation, what it makes of the state ``before``, and what it returns."""
-
-    run: Callable[[], Any]
-    state: Callable[[], Any]
-    before: Any
-    after: Any
-    returns: Any
 
 
 class Faults:
@@ -71,36 +63,6 @@ class Faults:
             self.contradicted += state != call.after or result != call.returns
 
 
-def _edit(store: Any) -> None:
-    with store.edit("k") as value:
-        value["n"] += 1
-
-
-def _call(kind: str, number: int, store: Any, counter: Any, truth: Any, true: Any) -> Call:
-    """Prepare one call; *truth* and *true* look past the proxy."""
-    truth.clear()
-    true.reset(number)
-    if kind == "increment":
-        return Call(counter.increment, lambda: true.value, number, number + 1, number + 1)
-    if kind == "reset":
-        return Call(lambda: counter.reset(-1), lambda: true.value, number, -1, number)
-    mine = {"n": number}
-    kinds: dict[str, tuple[dict[str, Any], Callable[[], Any], Any, Any]] = {
-        "pop": ({"k": mine}, lambda: store.pop("k"), {}, mine),
-        "del": ({"k": mine}, lambda: store.__delitem__("k"), {}, None),
-        "setdefault": ({}, lambda: store.setdefault("k", mine), {"k": mine}, mine),
-        "incr": ({"k": number}, lambda: store.incr("k"), {"k": number + 1}, number + 1),
-        "edit": ({"k": mine}, lambda: _edit(store), {"k": {"n": number + 1}}, None),
-        "update": ({"b": 0}, lambda: store.update(a=1, b=2), {"a": 1, "b": 2}, None),
-    }
-    start, run, after, returns = kinds[kind]
-    truth.update(start)
-    return Call(run, truth.snapshot, start, after, returns)
-
-
-KINDS = ("increment", "reset", "pop", "del", "setdefault", "incr", "edit", "update")
-
-
 @pytest.mark.parametrize("backend", ["Redis", "RedisHash", "RedisKey"])
 def test_a_lost_reply_is_never_a_silent_double(
     server: Running, reach: Mapping[str, Any], backend: str, record: Record
@@ -114,7 +76,7 @@ def test_a_lost_reply_is_never_a_silent_double(
         faults = Faults(proxy)
         for number in range(10**6):
             kind = KINDS[number % len(KINDS)]
-            call = _call(kind, number, store, counter, truth, true)
+            call = prepared(kind, number, store, counter, truth, true)
             until(lambda: _agree(counter, true))  # from now on a connection is there, and idle
             faults.inject(call, (OutcomeUnknown, Unavailable))
             if faults.hit >= FAULTS // 3 + 1:

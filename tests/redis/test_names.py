@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from napixd_store import Counter, Store
 from napixd_store.backends.redis.names import physical, registry
 from tests.redis.servers import Running
+from tests.sizes import size
 
 PIECES = [
     "a",
@@ -46,7 +47,7 @@ def hostile(count: int) -> list[str]:
     return sorted(names)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=size(quick=300, full=2_000), deadline=None)
 @given(parts, parts)
 def test_different_things_have_different_names(one: Any, other: Any) -> None:
     def name(prefix: str, kind: Any, collection: str, key: str) -> tuple[str, ...]:

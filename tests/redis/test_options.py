@@ -17,6 +17,14 @@ from tests.redis.canaries import PASSWORD
 from tests.redis.servers import Running
 
 
+class OwnConnection(redis.Connection):
+    """Somebody's own way to connect, through a tunnel say."""
+
+
+def client_of_its_own_kind() -> "redis.Redis":
+    return redis.Redis(connection_pool=redis.ConnectionPool(connection_class=OwnConnection))
+
+
 @pytest.mark.parametrize(
     ("options", "place"),
     [
@@ -26,11 +34,15 @@ from tests.redis.servers import Running
         ({"unix_socket_path": "/run/r.sock"}, "unix:///run/r.sock"),
         ({"url": f"redis://me:{PASSWORD}@h:7000/2"}, "redis://h:7000/2"),
         ({"url": "rediss://h"}, "rediss://h:6379/0"),
+        ({"url": "valkey://h"}, "redis://h:6379/0"),
+        ({"url": "valkeys://h"}, "rediss://h:6379/0"),
         ({"url": "redis://[::1]:7000"}, "redis://::1:7000/0"),
         ({"url": "unix:///run/r.sock?db=3&timeout=2.5"}, "unix:///run/r.sock (db 3)"),
         ({"sentinel": "a:1, b", "service": "m"}, "redis-sentinel://a:1, b/m"),
         ({"host": "h", "cluster": "yes"}, "redis-cluster://h:6379"),
         ({"client": redis.Redis(host="h", port=7, db=2)}, "redis://h:7/2"),
+        ({"client": redis.Redis(host="h", ssl=True)}, "rediss://h:6379/0"),
+        ({"client": redis.from_url("rediss://h")}, "rediss://h:6379/0"),
     ],
 )
 def test_where_options_lead(options: Mapping[str, Any], place: str) -> None:
@@ -61,6 +73,12 @@ def test_where_options_lead(options: Mapping[str, Any], place: str) -> None:
         ({"url": f"redis://:{PASSWORD}@h?password=1"}, "given twice"),
         ({"url": "redis://h", "host": "g"}, "'host' is given twice"),
         ({"url": "redis://h/x"}, "'db' must be int"),
+        *(
+            ({"url": f"redis://:{before}{special}{PASSWORD}@h"}, "write %23 for '#'")
+            for special in "#?/["
+            for before in ("", "1", PASSWORD)
+        ),
+        ({"unix_socket_path": "/s", "ssl": True}, "no TLS"),
         ({"sentinel": "a:1"}, "'sentinel' and 'service' need each other"),
         ({"sentinel": "a:x", "service": "m"}, "must be host:port"),
         ({"sentinel": "a:1", "service": "m", "host": "h"}, "exclude each other"),
@@ -68,6 +86,7 @@ def test_where_options_lead(options: Mapping[str, Any], place: str) -> None:
         ({"cluster": True, "unix_socket_path": "/s"}, "exclude each other"),
         ({"unix_socket_path": "/s", "host": "h"}, "exclude each other"),
         ({"client": 5}, "must be a redis-py client, not int"),
+        ({"client": client_of_its_own_kind()}, "in a way of its own .OwnConnection."),
         ({"client": redis.Redis(), "password": PASSWORD}, "is the client's own"),
         ({"client": redis.Redis(), "host": "h"}, "exclude each other"),
     ],
@@ -131,7 +150,7 @@ def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.Monk
             if name.startswith(tuple(f"{each}." for each in hidden)) or name in hidden:
                 patch.delitem(sys.modules, name)
         patch.setattr(sys, "path", [each for each in sys.path if "site-packages" not in each])
-        with pytest.raises(NoSuchStoreBackend, match=r"pip install napixd-store\[redis\]"):
+        with pytest.raises(NoSuchStoreBackend, match=r"pip install 'redis\[hiredis\]'"):
             Store("c", backend="RedisHash")
 
 

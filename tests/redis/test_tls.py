@@ -4,19 +4,24 @@ The server is Debian's in any case: the one from the wheel is built without TLS.
 """
 
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from redis.sentinel import Sentinel
 
 from napixd_store import ConfigError, Counter, Store, Unavailable
 from napixd_store.connections import close_all
 from tests.labs import need
 from tests.redis.canaries import PASSWORD, VALUE, fails
-from tests.redis.servers import free_ports, programs, running
+from tests.redis.fleets import start_cluster
+from tests.redis.servers import Running, free_ports, programs, running
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("nothing_secret_is_logged")]
 
@@ -91,6 +96,99 @@ def test_a_url_is_enough(papers: Path, ports: dict[str, int], backend: str) -> N
     assert Store("boxes", backend=backend, url=url) == {"a": 2}
     counter = Counter(f"boxes of {backend}", backend=backend, url=url)
     assert (counter.increment(), counter.reset(), counter.value) == (1, 1, 0)
+
+
+def clients(port: int, **more: Any) -> dict[str, Any]:
+    """Return redis-py clients that speak TLS to a *port*, each made in another way."""
+    given: dict[str, Any] = {"password": PASSWORD, **more}
+    node: dict[str, Any] = {"host": "localhost", "port": port}
+    pool = redis.ConnectionPool(connection_class=redis.SSLConnection, **node, **given)
+    guards = Sentinel([("localhost", 1)])
+    guards.discover_master = lambda service: ("localhost", port)  # type: ignore[method-assign]
+    return {
+        "Redis": redis.Redis(ssl=True, **node, **given),
+        "from_url": redis.from_url(f"rediss://localhost:{port}", **given),
+        "pool": redis.Redis(connection_pool=pool),
+        "sentinel": guards.master_for("m", ssl=True, **given),
+    }
+
+
+FORMS = list(clients(1))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_client_that_speaks_tls_is_used_as_it_is(
+    papers: Path, ports: dict[str, int], form: str
+) -> None:
+    client = clients(ports["any"], ssl_ca_certs=str(papers / "ca.pem"))[form]
+    store = Store("boxes", "RedisHash", client=client, connect_timeout=10)
+    store["k"] = VALUE
+    assert store["k"] == VALUE
+
+
+@pytest.mark.parametrize("form", [*FORMS, "options", "url", "valkeys"])
+def test_whoever_listens_in_clear_gets_a_greeting_of_tls_and_nothing_else(form: str) -> None:
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        with listening, listening.accept()[0] as caller:
+            heard.append(caller.recv(4096))
+
+    listening = socket.create_server(("localhost", 0))
+    port = listening.getsockname()[1]
+    options = {
+        "options": {"host": "localhost", "port": port, "password": PASSWORD, "ssl": True},
+        "url": {"url": f"rediss://:{PASSWORD}@localhost:{port}"},
+        "valkeys": {"url": f"valkeys://:{PASSWORD}@localhost:{port}"},
+    }
+    thread = threading.Thread(target=listen)
+    thread.start()
+    store = Store("boxes", "RedisHash", **options.get(form) or {"client": clients(port)[form]})
+    fails(Unavailable, put(store), "nothing was changed")
+    thread.join()
+    assert heard[0].startswith(b"\x16\x03")  # a handshake's record
+    assert PASSWORD.encode() not in heard[0]
+
+
+def test_a_cluster_that_speaks_tls_is_used_through_its_client(
+    papers: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with ExitStack() as stack:
+
+        def start(*settings: str) -> Running:
+            (port,) = free_ports(1)
+            more: tuple[str, ...] = ("--tls-port", str(port), "--tls-auth-clients", "no")
+            more += ("--tls-cluster", "yes")
+            folder = tmp_path_factory.mktemp("s")
+            names = {"cert": "server.pem", "key": "server.key", "ca-cert": "ca.pem"}
+            for what, name in names.items():
+                more += (f"--tls-{what}-file", str(papers / name))
+            started = running(str(programs()["redis"]), folder, *settings, *more)
+            secure[server := stack.enter_context(started)] = port
+            return server
+
+        secure: dict[Running, int] = {}
+        start_cluster(start, meeting=lambda node: secure[node])
+        tls: dict[str, Any] = {
+            "ssl": True,
+            "ssl_ca_certs": str(papers / "ca.pem"),
+            "ssl_check_hostname": False,
+        }
+        client = redis.RedisCluster(host="127.0.0.1", port=min(secure.values()), **tls)
+        for options in ({"client": client}, {"host": "127.0.0.1", "cluster": True, **tls}):
+            port = {} if "client" in options else {"port": min(secure.values())}
+            for name in "abcdef":
+                Store(name, "RedisHash", **options, **port).incr("k")
+                Store(name, "RedisKey", **options, **port).incr("k")
+        assert Store("f", "RedisKey", client=client)["k"] == 2
+        client.close()
+        close_all()
+
+
+def test_no_certificate_is_asked_for_only_where_nobody_insists(
+    opened: Callable[..., Any],
+) -> None:
+    put(opened(host="127.0.0.1", ssl_ca_certs=None, ssl_cert_reqs="none"))()
 
 
 @pytest.mark.parametrize("authority", ["another-ca", None])

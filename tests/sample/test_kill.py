@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.sample.service import JSON, TIMEOUT, Service, all_tickets, settings
+from tests.sizes import size
 
 CLIENTS = 4
 
@@ -144,7 +145,12 @@ class Clients:
 
 
 @pytest.mark.parametrize(
-    ("backend", "kills", "during"), [("SQLite", 50, 17), ("File", 10, 1), ("Directory", 10, 1)]
+    ("backend", "kills", "during"),
+    [
+        ("SQLite", *size(quick=(10, 1), full=(50, 17))),
+        ("File", *size(quick=(3, 0), full=(10, 1))),
+        ("Directory", *size(quick=(3, 0), full=(10, 1))),
+    ],
 )
 def test_no_acknowledged_ticket_is_lost_and_no_id_given_twice_over_all_kills(
     tmp_path: Path, backend: str, kills: int, during: int

@@ -20,12 +20,13 @@ from tests.labs import need
 from tests.redis.servers import programs, running, until
 from tests.sample.service import JSON, TIMEOUT, Gunicorn, Service, all_tickets, settings
 from tests.sample.test_kill import Clients, Ticket, faults
+from tests.sizes import size
 
 SERVERS = {"waitress": Service, "gunicorn": Gunicorn}
 BACKENDS = ["SQLite", "File", "Directory", "RedisHash"]
-REQUESTS = 2_000
+REQUESTS = size(quick=300, full=2_000)
 CLIENTS = 8
-ENDS = 5  # of workers under load
+ENDS = size(quick=2, full=5)  # of workers under load
 
 
 @pytest.fixture(params=BACKENDS)
@@ -207,7 +208,7 @@ def alone(worker: int, workers: list[int]) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("requests", "chosen"),
     [
-        (4_000, "SQLite"),
+        (size(quick=1_000, full=4_000), "SQLite"),
         *(pytest.param(20_000, backend, marks=pytest.mark.torture) for backend in BACKENDS),
     ],
     indirect=["chosen"],

@@ -15,12 +15,15 @@ The first line is the header: what the file is, and the SHA-256 of all that foll
 Who edits a file by hand writes ``null`` for the checksum; the next write puts a new one.
 """
 
-from collections.abc import Mapping
+import codecs
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 import msgspec
 
-from napixd_store.errors import CorruptData
+from napixd_store.errors import CorruptData, InvalidKey
+from napixd_store.names import decode_key, encode_key
+from napixd_store.stack import elsewhere
 
 VERSION = 1
 
@@ -63,7 +66,8 @@ def read(data: bytes, what: Mapping[str, str], member: str, path: str) -> bytes:
         version, checksum = _version(members["napixd-store"]), _checksum(members["sha256"])
         named = {name: _text(members[name]) for name in what if name in members}
     except (ValueError, KeyError) as exc:
-        raise CorruptData(f"{path}: {_explained(data)}; {_LEFT}") from exc
+        fault = _NO_CHECKSUM if exc.args == ("sha256",) else _explained(data)
+        raise CorruptData(f"{path}: {fault}; {_LEFT}") from exc
     if version != VERSION:
         raise CorruptData(f"{path}: written by a newer napixd-store (format {version}); {_LEFT}")
     for name, text in what.items():
@@ -88,8 +92,17 @@ def members_of(data: bytes) -> dict[str, msgspec.Raw]:
     """
     try:
         return _members(data)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
+    except RecursionError:
+        return elsewhere(ValueError("nested too deeply"), members_of, data)
+
+
+def check_keys(texts: Iterable[str], path: str) -> None:
+    """Raise `CorruptData` if one of *texts*, which a hand may have written, is no key's."""
+    for text in texts:
+        try:
+            encode_key(decode_key(text))
+        except (CorruptData, InvalidKey) as exc:
+            raise CorruptData(f"{path}: {exc}; {_LEFT}") from exc
 
 
 def _refuse_twins(data: bytes, path: str) -> None:
@@ -108,7 +121,10 @@ def _refuse_twins(data: bytes, path: str) -> None:
         json.loads(data, object_pairs_hook=members, parse_int=str)
     except CorruptData:
         raise
-    except (ValueError, RecursionError) as exc:
+    except RecursionError:
+        too_deep = CorruptData(f"{path}: it is nested too deeply; {_LEFT}")
+        elsewhere(too_deep, _refuse_twins, data, path)
+    except ValueError as exc:
         raise CorruptData(f"{path}: {_explained(data)}; {_LEFT}") from exc
 
 
@@ -120,8 +136,12 @@ def _explained(data: bytes) -> str:
     if not data:
         return "the file is empty"
     if data[:1] == b"\x80" or data[:1] in b"(}]NSIFVcdlK":
-        return "it looks like a pickle of the original Napix store: import it with napixd-store"
+        return "it looks like a pickle of the original Napix store, which is never read here"
+    if data.startswith(_MARKS):
+        return "it begins with a byte order mark: save it as UTF-8 without one"
     return "it is no document of napixd-store: damaged, or edited into invalid JSON"
 
 
 _LEFT = "it was left as it is"
+_NO_CHECKSUM = 'it has no "sha256": who writes it by hand writes "sha256":null in its first line'
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

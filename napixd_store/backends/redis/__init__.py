@@ -9,7 +9,7 @@ class                     what stands in the server                  default pol
 `RedisCounter`            one string a counter                       –
 ========================  =========================================  ===================
 
-Needs redis-py 5.3 or newer (``pip install napixd-store[redis]``) and a server of Redis 5 or
+Needs redis-py 5.3 or newer (``pip install 'redis[hiredis]'``) and a server of Redis 5 or
 newer, or Valkey.
 """
 

@@ -11,6 +11,7 @@ from napixd_store.backends.redis.lua import BLOB_SWAP
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected, unmet
 from napixd_store.errors import CorruptData, Unavailable
+from napixd_store.stack import elsewhere
 
 V = TypeVar("V")
 
@@ -110,12 +111,17 @@ class RedisStore(ServerStore[V]):
             return _NOTHING
         try:
             records = {text: bytes(raw) for text, raw in _decode(blob).items()}
-        except (ValueError, RecursionError) as exc:
-            raise CorruptData(
-                f"{self._where()}: what stands under {self._name} is no JSON object "
-                f"({type(exc).__name__}); it was left as it is"
-            ) from exc
+        except RecursionError as exc:
+            return elsewhere(self._no_object(exc), self._read, blob)
+        except ValueError as exc:
+            raise self._no_object(exc) from exc
         return _Seen(_digest(blob), records)
+
+    def _no_object(self, exc: Exception) -> CorruptData:
+        return CorruptData(
+            f"{self._where()}: what stands under {self._name} is no JSON object "
+            f"({type(exc).__name__}); it was left as it is"
+        )
 
 
 def _digest(blob: bytes) -> str:

@@ -1,23 +1,24 @@
 """The opener: from options to a `Server`. Nothing is connected before it is used."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis import Connection as TCPConnection
 from redis import SSLConnection, UnixDomainSocketConnection
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import Sentinel
 
-from napixd_store.backends.redis.links import Wire
-from napixd_store.backends.redis.routes import Address, Cluster, OneServer, Route
+from napixd_store.backends.redis.errors import wrong_option
+from napixd_store.backends.redis.ready import through
+from napixd_store.backends.redis.routes import Address, Cluster, OneServer, behind
 from napixd_store.backends.redis.server import Server
-from napixd_store.errors import ConfigError, InvalidName
+from napixd_store.backends.redis.urls import without_url
+from napixd_store.backends.redis.wires import new_wire
+from napixd_store.errors import InvalidName
 from napixd_store.names import check_name
-from napixd_store.options import Secret, bind
+from napixd_store.options import Secret
 
 PORT = 6379
 SENTINEL_PORT = 26379
@@ -37,6 +38,7 @@ def open_server(
     ssl_certfile: Path | str | None = None,
     ssl_keyfile: Path | str | None = None,
     ssl_check_hostname: bool = True,
+    ssl_cert_reqs: Literal["required", "none"] = "required",
     prefix: str = "napixd",
     client: Any = None,
     sentinel: str | None = None,
@@ -53,8 +55,8 @@ def open_server(
     """Return the server that the options lead to; nothing is connected before it is used.
 
     Args:
-        url: ``redis://user:password@host:port/db``, ``rediss://…`` (TLS), ``unix:///path``; what
-            follows a ``?`` are options of this list.
+        url: ``redis://user:password@host:port/db``, ``rediss://…`` (TLS), ``unix:///path``, also
+            ``valkey://…`` and ``valkeys://…``; what follows a ``?`` are options of this list.
         host: its name or address; ``localhost`` when nothing else is given.
         port: its port; 6379 when not given.
         db: the number of the database; 0 when not given.
@@ -66,8 +68,10 @@ def open_server(
         ssl_certfile: our own certificate, where the server asks for one.
         ssl_keyfile: the key of our own certificate.
         ssl_check_hostname: insist that the certificate is the host's.
+        ssl_cert_reqs: ``none`` takes any certificate, and so anybody who is in between; for a
+            server whose certificate nobody signed.
         prefix: what all names in the server begin with.
-        client: a redis-py client that is there already: its address and credentials are used.
+        client: a redis-py client that is there already: its address, credentials and TLS are used.
         sentinel: ``host:port,host:port`` of the Sentinels that know the master of *service*.
         service: the master's name in Sentinel.
         sentinel_username: for the Sentinels themselves.
@@ -85,7 +89,7 @@ def open_server(
     """
     given = dict(locals())
     if url is not None:
-        return open_server(**_with_url(given))
+        return open_server(**without_url(given, open_server))
     _check(given)
     login = _Login(username, password)
     settings: dict[str, Any] = {"socket_connect_timeout": connect_timeout}
@@ -94,31 +98,32 @@ def open_server(
     if ssl:
         files = {"ca_certs": ssl_ca_certs, "certfile": ssl_certfile, "keyfile": ssl_keyfile}
         settings |= {f"ssl_{name}": _file(f"ssl_{name}", file) for name, file in files.items()}
-        settings |= {"ssl_check_hostname": ssl_check_hostname, "ssl_cert_reqs": "required"}
+        checks = ssl_check_hostname and ssl_cert_reqs == "required"
+        settings |= {"ssl_check_hostname": checks, "ssl_cert_reqs": ssl_cert_reqs}
     kind: type = SSLConnection if ssl else TCPConnection
     at = (host or "localhost", port or PORT)
     if client is not None:
-        route, place = _through(client, connect_timeout)
+        route, place = through(client, connect_timeout)
     elif sentinel is not None:
         guards = _addresses(sentinel)
-        route = _behind(
+        route = behind(
             _guards(guards, _Login(sentinel_username, sentinel_password), connect_timeout),
             str(service),
-            lambda host, port: _wire(kind, settings, host=host, port=port),
+            lambda host, port: new_wire(kind, **settings, host=host, port=port),
         )
         place = f"redis-sentinel://{sentinel}/{service}"
     elif cluster:
         del settings["db"]
-        route = Cluster([at], lambda host, port: _wire(kind, settings, host=host, port=port))
+        route = Cluster([at], lambda host, port: new_wire(kind, **settings, host=host, port=port))
         place = f"redis-cluster://{at[0]}:{at[1]}"
     elif unix_socket_path is not None:
         path = str(Path(unix_socket_path).expanduser())
         route = OneServer(
-            lambda: _wire(UnixDomainSocketConnection, settings, path=path), moves=False
+            lambda: new_wire(UnixDomainSocketConnection, **settings, path=path), moves=False
         )
         place = f"unix://{path}" + (f" (db {db})" if db else "")
     else:
-        route = OneServer(lambda: _wire(kind, settings, host=at[0], port=at[1]), moves=False)
+        route = OneServer(lambda: new_wire(kind, **settings, host=at[0], port=at[1]), moves=False)
         place = f"redis{'s' if ssl else ''}://{at[0]}:{at[1]}/{db or 0}"
     return Server(
         route,
@@ -143,10 +148,6 @@ class _Login(CredentialProvider):
         return (self._username, password) if self._username else (password,)
 
 
-def _wire(kind: type, settings: dict[str, Any], **more: Any) -> Wire:
-    return kind(**settings, **more, retry=Retry(NoBackoff(), 0), retry_on_error=[], protocol=2)
-
-
 # --- options -----------------------------------------------------------------------------------
 
 _ADDRESS = ("host", "port", "unix_socket_path", "client", "sentinel", "cluster")
@@ -162,23 +163,25 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 def _check(given: dict[str, Any]) -> None:
     for name, (least, most, words) in _RANGES.items():
         if given[name] is not None and not least <= given[name] <= most:
-            raise _wrong(f"the option {name!r} must be {words}")
+            raise wrong_option(f"the option {name!r} must be {words}")
     try:
         check_name(given["prefix"], "prefix")
     except InvalidName as exc:
-        raise _wrong(f"the option 'prefix': {exc}") from None
+        raise wrong_option(f"the option 'prefix': {exc}") from None
     ways = [name for name in _ADDRESS[2:] if given[name]]
     ways += [name for name in _ADDRESS[:2] if given[name] and not given["cluster"]]
     if len(ways) > 1 and set(ways) != {"host", "port"}:
-        raise _wrong(f"the options {' and '.join(map(repr, ways))} exclude each other")
+        raise wrong_option(f"the options {' and '.join(map(repr, ways))} exclude each other")
     if bool(given["sentinel"]) != bool(given["service"]):
-        raise _wrong("the options 'sentinel' and 'service' need each other")
+        raise wrong_option("the options 'sentinel' and 'service' need each other")
+    if given["unix_socket_path"] and given["ssl"]:
+        raise wrong_option("a socket in the file system speaks no TLS: leave out 'ssl'")
     if given["cluster"] and given["db"]:
-        raise _wrong("a cluster has no databases but 0: leave out 'db'")
+        raise wrong_option("a cluster has no databases but 0: leave out 'db'")
     if given["client"] is not None:
         own = [name for name in ("db", "username", "password", "ssl") if given[name]]
         if own:
-            raise _wrong(f"the option {own[0]!r} is the client's own: give one of them")
+            raise wrong_option(f"the option {own[0]!r} is the client's own: give one of them")
 
 
 def _file(option: str, path: Path | str | None) -> str | None:
@@ -187,43 +190,8 @@ def _file(option: str, path: Path | str | None) -> str | None:
         return None
     file = Path(path).expanduser()
     if not file.is_file():
-        raise _wrong(f"the option {option!r}: there is no file {file}")
+        raise wrong_option(f"the option {option!r}: there is no file {file}")
     return str(file)
-
-
-def _wrong(what: str) -> ConfigError:
-    return ConfigError(f"Redis: {what}")
-
-
-def _with_url(given: dict[str, Any]) -> dict[str, Any]:
-    """Return *given* with the parts of its URL for options of their own."""
-    try:
-        parts = urlsplit(given["url"].reveal)
-        port = parts.port
-    except ValueError:
-        raise _wrong("the option 'url' is no URL") from None
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise _wrong("the option 'url' must begin with redis://, rediss:// or unix://")
-    said: dict[str, Any] = {"port": port, "username": unquote(parts.username or "") or None}
-    if parts.password:
-        said["password"] = unquote(parts.password)
-    if parts.scheme == "unix":
-        said["unix_socket_path"] = unquote(parts.path)
-    else:
-        said["ssl"] = True if parts.scheme == "rediss" else None
-        said["host"] = unquote(parts.hostname or "") or None
-        said["db"] = parts.path.strip("/") or None
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if said.get(name) is not None or name == "url":
-            raise _wrong(f"the option {name!r} is given twice in the URL")
-        said[name] = value
-    said = {name: value for name, value in said.items() if value is not None}
-    (bound,) = bind("the URL of Redis", said, open_server)
-    defaults = open_server.__kwdefaults__ or {}
-    for name in bound:
-        if given[name] != defaults[name]:
-            raise _wrong(f"the option {name!r} is given twice: in the URL and beside it")
-    return {**given, **bound, "url": None}
 
 
 def _addresses(text: str) -> list[Address]:
@@ -233,12 +201,9 @@ def _addresses(text: str) -> list[Address]:
         if not colon:
             host, port = part.strip(), str(SENTINEL_PORT)
         if not host or not port.isdigit():
-            raise _wrong("the option 'sentinel' must be host:port, or several with commas")
+            raise wrong_option("the option 'sentinel' must be host:port, or several with commas")
         addresses.append((host.strip("[]"), int(port)))
     return addresses
-
-
-# --- Sentinel, and clients that are there already ------------------------------------------------
 
 
 def _guards(addresses: list[Address], login: _Login, connect_timeout: float) -> Sentinel:
@@ -252,46 +217,3 @@ def _guards(addresses: list[Address], login: _Login, connect_timeout: float) -> 
             "credential_provider": login if any(login.get_credentials()) else None,
         },
     )
-
-
-def _behind(guards: Any, service: str, make: Callable[[str, int], Wire]) -> Route:
-    return OneServer(lambda: make(*guards.discover_master(service)), moves=True)
-
-
-_KEPT = {"host", "port", "path", "db", "username", "password", "credential_provider"}
-_KEPT |= {"client_name", "socket_keepalive", "socket_keepalive_options", "socket_type"}
-
-
-def _through(client: Any, connect_timeout: float) -> tuple[Route, str]:
-    """Return the route that a redis-py *client* takes: to its server, its Sentinel, its cluster."""
-    nodes: Any = getattr(client, "nodes_manager", None)
-    pool: Any = getattr(client, "connection_pool", None)
-    if nodes is None and pool is None:
-        raise _wrong(f"the option 'client' must be a redis-py client, not {type(client).__name__}")
-    theirs = nodes.connection_kwargs if nodes is not None else pool.connection_kwargs
-    settings = {
-        name: value for name, value in theirs.items() if name in _KEPT or name.startswith("ssl_")
-    }
-    settings |= {"socket_connect_timeout": connect_timeout, "socket_timeout": connect_timeout}
-    kind: type = (
-        SSLConnection if any(name.startswith("ssl_") for name in settings) else TCPConnection
-    )
-
-    def make(host: str, port: int) -> Wire:
-        return _wire(kind, {**settings, "host": host, "port": port})
-
-    if nodes is not None:
-        seeds = [(node.host, node.port) for node in client.get_nodes()]
-        return Cluster(seeds, make), f"redis-cluster://{seeds[0][0]}:{seeds[0][1]}"
-    if isinstance(pool, SentinelConnectionPool):
-        guards = pool.sentinel_manager
-        return _behind(guards, pool.service_name, make), f"redis-sentinel:///{pool.service_name}"
-    if "path" in settings:
-        path = settings["path"]
-        return OneServer(
-            lambda: _wire(UnixDomainSocketConnection, settings), moves=False
-        ), f"unix://{path}"
-    at = (settings.get("host", "localhost"), settings.get("port", PORT))
-    return OneServer(
-        lambda: make(*at), moves=False
-    ), f"redis://{at[0]}:{at[1]}/{settings.get('db') or 0}"

@@ -1,15 +1,9 @@
-"""What the driver's and the server's errors mean to a caller.
+"""What the driver's and the server's errors mean to a caller: what happened, and what to do next.
 
-redis-py's classes do not say whether a command was applied, and differ from version to version:
-so an error is taken for the *code* with which the server began it, and for the *stage* at which
-the exchange broke off. A reply, even an error, means that nothing was applied.
+A reply, even an error, means that nothing was applied.
 """
 
-from enum import IntEnum
-from typing import NamedTuple
-
-from redis import exceptions as driver
-
+from napixd_store.backends.redis.failures import Failure
 from napixd_store.errors import (
     ConfigError,
     NotReplicated,
@@ -21,105 +15,6 @@ from napixd_store.errors import (
     WrongType,
 )
 from napixd_store.integers import overflow
-
-RAISED = (driver.RedisError, OSError, UnicodeError)
-"""What an exchange with a server may raise; UnicodeError comes from an impossible host name."""
-
-
-class Stage(IntEnum):
-    """How far an exchange got."""
-
-    CONNECTING = 0
-    SENDING = 1
-    WAITING = 2
-    REPLIED = 3
-
-
-class Failure(NamedTuple):
-    """An exchange that failed, with the driver's error and the code the server gave."""
-
-    stage: Stage
-    cause: BaseException
-    code: str
-
-    def __repr__(self) -> str:
-        return f"<{self.code} when {self.stage.name}>"  # a cause may repeat what was sent
-
-    @property
-    def text(self) -> str:
-        """What was said, in one line, without what the command held."""
-        text = " ".join(str(self.cause).split())
-        return text.partition(_ARGUMENTS)[0][:300].rstrip(".:, ")
-
-    @property
-    def shown(self) -> BaseException | None:
-        """The cause, unless the server repeated in it what the command held."""
-        return None if _ARGUMENTS in str(self.cause) else self.cause
-
-
-_ARGUMENTS = ", with args beginning with"  # of a command the server does not know: may be AUTH
-
-
-def failure(stage: Stage, exc: BaseException) -> Failure:
-    """Return what *exc* at *stage* amounts to.
-
-    Tracebacks and contexts are cut off: the driver's frames hold credentials and records.
-    """
-    cause = exc.with_traceback(None)
-    cause.__cause__ = cause.__context__ = None
-    code = _code(exc)
-    if stage is Stage.WAITING and (isinstance(exc, driver.ResponseError) or code != "ERR"):
-        stage = Stage.REPLIED
-    return Failure(stage, cause, code)
-
-
-_CODES = {
-    driver.NoScriptError: "NOSCRIPT",
-    driver.ReadOnlyError: "READONLY",
-    driver.OutOfMemoryError: "OOM",
-    driver.NoPermissionError: "NOPERM",
-    driver.BusyLoadingError: "LOADING",
-    driver.MasterDownError: "MASTERDOWN",
-    driver.ClusterDownError: "CLUSTERDOWN",
-    driver.MovedError: "MOVED",
-    driver.AskError: "ASK",
-    driver.TryAgainError: "TRYAGAIN",
-    driver.AuthenticationError: "NOAUTH",
-    driver.AuthorizationError: "NOAUTH",
-}
-_WORDS = {"WRONGTYPE", "NOREPLICAS", "MISCONF", "BUSY", "UNKILLABLE", *_CODES.values()}
-_PHRASES = {
-    "not an integer": "NOINT",
-    "increment or decrement would overflow": "OVERFLOW",
-    "max number of clients": "MAXCLIENTS",
-    "ACL failure": "NOPERM",
-    "The user executing the script can't": "NOPERM",
-    "unknown command": "UNKNOWN",
-    "exceeds maximum allowed size": "TOOLARGE",
-    "DB index is out of range": "NODB",
-    "AUTH <password> called": "NOAUTH",
-    "invalid password": "NOAUTH",
-    "CERTIFICATE_VERIFY_FAILED": "CERTIFICATE",
-    "[X509": "PEM",
-    "PEM lib": "PEM",
-    "cluster support disabled": "NOCLUSTER",
-}
-
-
-def _code(exc: BaseException) -> str:
-    for kind, code in _CODES.items():
-        if isinstance(exc, kind):
-            return code
-    text = str(exc)
-    word = text.partition(" ")[0]
-    if word in _WORDS:
-        return word
-    for phrase, code in _PHRASES.items():
-        if phrase in text:
-            return code
-    if "running script" in text:  # servers before 7.0 put their own words first
-        return next((word for word in _WORDS if f" {word} " in text), "ERR")
-    return "ERR"
 
 
 def refused(where: str, failed: Failure, asked: str) -> StoreError:
@@ -181,3 +76,8 @@ _REPLIES: dict[str, tuple[type[StoreError], str, str]] = {
     "BUSY": (Unavailable, "the server is busy with a script ({said})", "try again"),
     "MAXCLIENTS": (Unavailable, "the server takes no more clients ({said})", "raise maxclients"),
 }
+
+
+def wrong_option(what: str) -> ConfigError:
+    """Return the error for an option that cannot be followed."""
+    return ConfigError(f"Redis: {what}")

@@ -6,67 +6,88 @@ their limits and in how they notice a dead connection, and a fork must find none
 
 import select
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
-Wire = Any
-"""A redis-py connection."""
+from napixd_store.backends.redis.failures import Refused, Stage, driven
+from napixd_store.backends.redis.wires import Wire
+from napixd_store.processes import notice
+
+T = TypeVar("T")
 
 
 class Link:
-    """The connections to one server, used by all threads: list and set operations are atomic."""
+    """The connections to one server, used by all threads: list operations are atomic."""
 
     def __init__(self, make: Callable[[], Wire]) -> None:
         self._make = make
         self._idle: list[Wire] = []
-        self._leased: set[Wire] = set()
+        self._made: WeakSet[Wire] = WeakSet()
         self.checked = False
         """Whether the server's settings have been looked at."""
 
-    def take(self) -> tuple[Wire, bool]:
-        """Return a connection, and whether it is yet to be connected.
+    def lend(self, work: Callable[[Wire], T]) -> T:
+        """Return ``work(wire)``, done on a connection that is nobody else's meanwhile.
+
+        It is kept if *work* returns or the server has `Refused`. Else it is closed: a reply may
+        still come, and must not be taken for the next one's. One that is new is not connected.
+        """
+        notice()
+        idle = self._idle  # another list after `close` and in another process
+        held: list[Wire] = []
+        try:
+            self._take(idle, held)
+            answer = work(held[0])
+            self._keep(idle, held)
+            return answer
+        except Refused:
+            self._keep(idle, held)
+            raise
+        finally:
+            for wire in held:
+                wire.disconnect()
+
+    def close(self) -> None:
+        """Close the idle connections, and let those at work be closed when they are done."""
+        idle, self._idle = self._idle, []
+        while idle:
+            try:
+                idle.pop().disconnect()
+            except IndexError:  # another thread was faster
+                return
+
+    def forget(self) -> None:
+        """Close this process's copies in a forked child; the parent's connections go on."""
+        self._idle = []
+        for wire in list(self._made):
+            wire.disconnect()  # redis-py knows who made it, and closes the descriptor alone
+
+    def _take(self, idle: list[Wire], held: list[Wire]) -> None:
+        """Move a connection from *idle* to *held*, or make one.
 
         One that the server closed meanwhile, or that holds an answer nobody waited for, shows as
         readable before anything is sent: it is closed, and another is taken.
         """
         while True:
             try:
-                wire = self._idle.pop()
+                _move(idle, held)
             except IndexError:
-                wire = self._make()
-                self._leased.add(wire)
-                return wire, True
-            if wire._sock is not None and _is_quiet(wire._sock):
-                self._leased.add(wire)
-                return wire, False
-            wire.disconnect()
-
-    def give_back(self, wire: Wire) -> None:
-        """Take *wire* back: its exchange is done, and all that was sent has been read."""
-        if wire in self._leased:  # not one from before `close` or a fork
-            self._leased.discard(wire)
-            self._idle.append(wire)
-        else:
-            wire.disconnect()
-
-    def discard(self, wire: Wire) -> None:
-        """Close *wire*, whose exchange did not end as it should."""
-        self._leased.discard(wire)
-        wire.disconnect()
-
-    def close(self) -> None:
-        """Close the idle connections, and let those at work be closed when they are done."""
-        self._leased.clear()
-        while self._idle:
-            try:
-                self._idle.pop().disconnect()
-            except IndexError:  # another thread was faster
+                held.append(driven(Stage.CONNECTING, self._make))
+                self._made.add(held[0])
                 return
+            if _is_quiet(held[0]._sock):
+                return
+            held[0].disconnect()
+            held.clear()
 
-    def forget(self) -> None:
-        """Close this process's copies in a forked child; the parent's connections go on."""
-        for wire in (*self._idle, *self._leased):
-            wire.disconnect()  # redis-py knows who made it, and closes the descriptor alone
-        self._idle, self._leased = [], set()
+    def _keep(self, idle: list[Wire], held: list[Wire]) -> None:
+        if idle is self._idle and held and held[0]._sock is not None:
+            _move(held, idle)
+
+
+def _move(source: list[Wire], target: list[Wire]) -> None:
+    # In one call of C: no signal comes in between, and no connection is in both or in neither.
+    target.extend(map(list.pop, [source]))
 
 
 def _is_quiet(sock: Any) -> bool:

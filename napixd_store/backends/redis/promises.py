@@ -8,8 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from redis.exceptions import ResponseError
-
+from napixd_store.backends.redis.failures import Refused
 from napixd_store.errors import ConfigError, EvictingWarning
 
 Ask = Callable[..., Any]
@@ -36,7 +35,7 @@ def warn_of_eviction(ask: Ask, place: str, *, strict: bool) -> None:
     """
     try:
         told = ask("INFO", "memory")
-    except ResponseError:  # no right to ask
+    except Refused:  # no right to ask
         return
     for line in told.decode().splitlines():
         name, _, policy = line.partition(":")
@@ -46,7 +45,7 @@ def warn_of_eviction(ask: Ask, place: str, *, strict: bool) -> None:
                 f"set it to noeviction, or keep nothing here that must last"
             )
             if strict:
-                raise ConfigError(message)
+                raise ConfigError(f"{message}; nothing was changed")
             warnings.warn(message, EvictingWarning, stacklevel=2)
 
 
@@ -59,7 +58,7 @@ def check_durability(ask: Ask, place: str, durability: str, replicas: int) -> No
     for setting, (wanted, is_enough) in _needed(durability, replicas).items():
         try:
             told = ask("CONFIG", "GET", setting)
-        except ResponseError:
+        except Refused:
             raise ConfigError(
                 f"{place}: durability={durability!r} cannot be granted: the setting {setting} "
                 f"cannot be read; nothing was changed: give the user +config|get"

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from redis.crc import key_slot
-from redis.exceptions import ConnectionError as DriverConnectionError
 
-from napixd_store.backends.redis.errors import RAISED, Failure
-from napixd_store.backends.redis.links import Link, Wire
+from napixd_store.backends.redis.failures import Failure, Stage
+from napixd_store.backends.redis.links import Link
+from napixd_store.backends.redis.wires import Wire
 
 Address = tuple[str, int]
 Ask = Callable[[Link, tuple[Any, ...]], Any]
@@ -89,7 +89,7 @@ class Cluster:
         if owner is None:  # or another thread has just lost it
             owner = self._learn(inquire()).get(slot)
         if owner is None:
-            raise DriverConnectionError(f"no node of the cluster serves slot {slot}")
+            raise _lost(f"no node of the cluster serves slot {slot}")
         return self._to(owner)
 
     def links(self) -> list[Link]:
@@ -121,12 +121,12 @@ class Cluster:
     def _learn(self, ask: Ask) -> dict[int, Address]:
         # First who answered last time: a node that hangs costs the next call nothing. Those that
         # were named come last, for they may be gone.
-        unanswered: Exception | None = None
+        unanswered: Failure | None = None
         for address in dict.fromkeys((*self._told, *self._links, *self._seeds)):
             try:
                 table = ask(self._to(address), ("CLUSTER", "SLOTS"))
-            except RAISED as exc:
-                unanswered = exc
+            except Failure as exc:
+                unanswered = exc.with_traceback(None)
                 continue
             owners = {}
             for first, last, master, *_replicas in table:
@@ -134,4 +134,13 @@ class Cluster:
                 owners.update(dict.fromkeys(range(first, last + 1), (host, master[1])))
             self._owners, self._told = owners, (address,)
             return owners
-        raise unanswered or DriverConnectionError("no node of the cluster is known")
+        raise unanswered or _lost("no node of the cluster is known")
+
+
+def _lost(what: str) -> Failure:
+    return Failure(Stage.CONNECTING, LookupError(what))
+
+
+def behind(guards: Any, service: str, make: Callable[[str, int], Wire]) -> Route:
+    """Return the route to whoever is the master of *service*, as the Sentinels *guards* tell."""
+    return OneServer(lambda: make(*guards.discover_master(service)), moves=True)

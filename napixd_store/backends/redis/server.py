@@ -5,48 +5,37 @@ what the server cannot have applied (a connection that was refused, a command th
 whole, a redirection), and a read, once.
 """
 
-import socket
-import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
-from napixd_store.backends.redis.errors import (
-    RAISED,
-    Failure,
-    Stage,
-    broken_off,
-    failure,
-    refused,
-    unreachable,
-)
-from napixd_store.backends.redis.links import Link, Wire
+from napixd_store.backends.redis.errors import broken_off, refused, unreachable
+from napixd_store.backends.redis.exchanges import PAUSE, connect, exchange
+from napixd_store.backends.redis.failures import Failure, Stage
+from napixd_store.backends.redis.links import Link
 from napixd_store.backends.redis.lua import Script
 from napixd_store.backends.redis.names import Kind, registry
 from napixd_store.backends.redis.promises import check_durability, warn_of_eviction
 from napixd_store.backends.redis.routes import Ask, Route
+from napixd_store.backends.redis.wires import Command, Wire
 from napixd_store.connections import Connection
-from napixd_store.errors import NotReplicated, StoreError
+from napixd_store.errors import NotReplicated
 
 Where = Callable[[], str]
 """Gives the place for a message, when there is one to write."""
 
-Command = tuple[Any, ...]
-
-_PART = 1000  # arguments of a command
-_PAUSE = 0.05  # seconds between two looks at a server that is loading
 _MARGIN = 0.2
 _REDIRECTIONS = 5
-_AT_ONCE = struct.pack("ii", 1, 0)  # a linger of no seconds
 
 
 class Server(Connection):
     """One server, Sentinel's master or a cluster, shared by all stores and counters of its options.
 
     Guarantees: any thread may exchange commands, each on a connection of its own; no socket is
-    shared across a fork. An exchange ends within ``connect_timeout`` and ``timeout`` together.
+    shared across a fork. An exchange ends within ``connect_timeout`` and ``timeout`` together,
+    however its reply drips.
     """
 
     def __init__(
@@ -61,10 +50,11 @@ class Server(Connection):
         replicas: int,
         strict: bool,
     ) -> None:
+        self._route = route  # first: from now on a fork makes us begin anew
         super().__init__()
         self.place, self.prefix, self.timeout = place, prefix, timeout
         self.durability = durability or "memory"
-        self._route, self._connect_timeout = route, connect_timeout
+        self._connect_timeout = connect_timeout
         self._replicas = replicas if durability == "replicated" else 0
         self._asked, self._needs, self._strict = durability, replicas, strict
         self._registered: set[tuple[Kind, str]] = set()
@@ -127,13 +117,15 @@ class Server(Connection):
         asking = repeated = False
         redirections = 0
         while True:
-            reply, failed = self._attempt(where, name, link, command, deadline, writing, asking)
-            if failed is None:
-                return reply
+            try:
+                link = link or self._route.link(name, self._inquire)
+                return self._attempt(where, link, command, deadline, writing, asking)
+            except Failure as exc:
+                failed = exc.with_traceback(None)
             link, asking = None, False
             in_time = time.monotonic() < deadline
             if failed.code in ("LOADING", "TRYAGAIN") and in_time:
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE)
             elif failed.code == "NOSCRIPT" and unknown:
                 command, unknown = unknown, None
             elif failed.code in ("MOVED", "ASK") and redirections < _REDIRECTIONS:
@@ -154,7 +146,7 @@ class Server(Connection):
     def _repeatable(self, failed: Failure, writing: bool) -> bool:
         if failed.code == "READONLY":
             return self._route.moves
-        if isinstance(failed.cause, DriverTimeoutError):
+        if isinstance(failed.cause, DriverTimeoutError | TimeoutError):
             return False
         if failed.stage is Stage.CONNECTING:
             return self._route.remembers
@@ -175,131 +167,76 @@ class Server(Connection):
     def _attempt(
         self,
         where: Where,
-        name: str,
-        link: Link | None,
+        link: Link,
         command: Command,
         deadline: float,
         writing: bool,
         asking: bool,
-    ) -> tuple[Any, Failure | None]:
-        stage = Stage.CONNECTING
-        wire: Wire = None
-        try:
-            link = link or self._route.link(name, self._inquire)
-            wire, fresh = link.take()
-            if fresh:
-                deadline += self._connect_timeout
-                self._connect(link, wire, deadline)
-            stage = Stage.SENDING
+    ) -> Any:
+        def work(wire: Wire) -> Any:
+            end = deadline
+            if wire._sock is None:
+                end += self._connect_timeout
+                self._connect(link, wire, end)
+                end = min(end, time.monotonic() + self.timeout)
             if asking:
-                self._limit(wire, deadline)
-                _exchange(wire, "ASKING")
-            self._send(wire, command, deadline)
-            stage = Stage.WAITING
-            self._limit(wire, deadline)
-            reply = wire.read_response()
+                exchange(wire, ("ASKING",), end, Stage.SENDING)
+            reply = exchange(wire, command, end)
             if writing and self._replicas:
-                self._wait_for_replicas(where, wire, deadline)
-        except StoreError:  # ours already, and some are an OSError too
-            if link is not None and wire is not None:
-                link.discard(wire)
-            raise
-        except RAISED as exc:
-            failed = failure(stage, exc)
-            if link is not None and wire is not None:
-                if failed.stage is Stage.REPLIED and wire._sock is not None:
-                    link.give_back(wire)
-                else:
-                    link.discard(wire)
-            return None, failed
-        except BaseException:
-            # Interrupted: a reply may still come, and must not be taken for the next one's.
-            if link is not None and wire is not None:
-                link.discard(wire)
-            raise
-        link.give_back(wire)
-        return reply, None
+                self._wait_for_replicas(where, wire, end)
+            return reply
+
+        return link.lend(work)
 
     def _connect(self, link: Link, wire: Wire, end: float) -> None:
-        _hurry(wire, min(self._connect_timeout, end - time.monotonic()))
-        wire.connect()
+        connect(wire, min(self._connect_timeout, end - time.monotonic()))
         self._registered.clear()  # who is there now may not be who was there
-        # Else the system goes on sending after we gave up: when the network is back, maybe
-        # minutes later, a write would come that the caller has meanwhile made anew.
-        wire._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        if not link.checked:
-            link.checked = True
-            warn_of_eviction(lambda *c: _exchange(wire, *c), self.place, strict=self._strict)
+        end = min(end, time.monotonic() + self._connect_timeout)
+
+        def ask(*command: Any) -> Any:
+            return exchange(wire, command, end, Stage.CONNECTING)
+
+        if self._strict or not link.checked:
+            link.checked = True  # before the warning, which may be an error: it comes once
+            warn_of_eviction(ask, self.place, strict=self._strict)
         if self._asked is not None:
-            check_durability(lambda *c: _exchange(wire, *c), self.place, self._asked, self._needs)
+            check_durability(ask, self.place, self._asked, self._needs)
 
-    def _send(self, wire: Wire, command: Command, deadline: float) -> None:
-        for place, part in enumerate(_packed(wire, command)):
-            if place and time.monotonic() >= deadline:
-                raise DriverTimeoutError("Timeout writing to socket")
-            self._limit(wire, deadline)
-            wire.send_packed_command((part,), check_health=False)
-
-    def _limit(self, wire: Wire, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        wire._sock.settimeout(max(min(left, self.timeout), _PAUSE))
-
-    def _wait_for_replicas(self, where: Where, wire: Wire, deadline: float) -> None:
+    def _wait_for_replicas(self, where: Where, wire: Wire, end: float) -> None:
         # Less than the socket waits, so that the answer comes first: a server counts in tenths.
-        left = max(min(deadline - time.monotonic(), self.timeout), 2 * _PAUSE)
-        left = max(left - _MARGIN, left / 2)
+        now = time.monotonic()
+        left = max(end - now, 2 * PAUSE)
+        waits = max(left - _MARGIN, left / 2)
         try:
-            confirmed = _exchange(wire, "WAIT", self._replicas, int(left * 1000))
-        except RAISED as exc:
-            failed = failure(Stage.WAITING, exc)
-            raise NotReplicated(
-                f"{where()}: applied on the master, which then did not say whether its replicas "
-                f"have it ({failed.text}); a failover may lose it: read it back"
-            ) from failed.shown
-        if confirmed < self._replicas:
+            confirmed = exchange(wire, ("WAIT", self._replicas, int(waits * 1000)), now + left)
+        except Failure as exc:
+            failed = exc.with_traceback(None)
+        else:
+            if confirmed >= self._replicas:
+                return
             raise NotReplicated(
                 f"{where()}: applied on the master, but only {confirmed} of {self._replicas} "
                 f"replicas confirmed it in time; a failover may lose it: read it back"
             )
+        raise NotReplicated(
+            f"{where()}: applied on the master, which then did not say whether its replicas "
+            f"have it ({failed.text}); a failover may lose it: read it back"
+        ) from failed.shown
 
     def _inquire(self) -> Ask:
         """Return what asks servers the way: all together in the time of one connection."""
         end = time.monotonic() + self._connect_timeout
 
         def ask(link: Link, command: Command) -> Any:
-            wire, _fresh = link.take()
-            try:
-                _hurry(wire, (end - time.monotonic()) / 2)  # the rest is for those who come after
-                wire.connect()
-                return _exchange(wire, *command)
-            finally:
-                link.discard(wire)
+            def work(wire: Wire) -> Any:
+                now = time.monotonic()
+                half = max((end - now) / 2, PAUSE)  # the rest is for those who come after
+                try:
+                    connect(wire, half)
+                    return exchange(wire, command, now + half, Stage.CONNECTING)
+                finally:
+                    wire.disconnect()  # its server's settings were not looked at
+
+            return link.lend(work)
 
         return ask
-
-
-def _hurry(wire: Wire, seconds: float) -> None:
-    seconds = max(seconds, _PAUSE)
-    wire.socket_connect_timeout = wire.socket_timeout = seconds
-    if wire._sock is not None:
-        wire._sock.settimeout(seconds)
-
-
-def _packed(wire: Wire, command: Command) -> Iterator[bytes | memoryview]:
-    """Yield *command* as it is sent; a long one in parts: one is read while the next is packed."""
-    if len(command) <= _PART:
-        yield from wire.pack_command(*command)
-        return
-    yield b"*%d\r\n" % len(command)
-    for start in range(0, len(command), _PART):
-        part = command[start : start + _PART]
-        # redis-py takes a first argument apart at its spaces, so it gets one of ours.
-        first, *rest = wire.pack_command("x", *part)
-        ahead = len(b"*%d\r\n$1\r\nx\r\n" % (len(part) + 1))
-        yield memoryview(first)[ahead:]
-        yield from rest
-
-
-def _exchange(wire: Wire, *command: Any) -> Any:
-    wire.send_packed_command(wire.pack_command(*command), check_health=False)
-    return wire.read_response()

@@ -10,6 +10,7 @@ import secrets
 import sqlite3
 import stat
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,9 @@ from napixd_store.errors import ConfigError, CorruptData, StoreError
 
 MINIMUM_SQLITE = (3, 37, 0)
 """STRICT tables, which keep an integer from turning into a float at 2**63."""
+
+_ALONE = "mode=ro&immutable=1"
+"""How SQLite opens a file without its log; by ``immutable=1`` alone it would create one."""
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _ASIDE = re.compile(r"\.sqlite-[0-9a-f]{16}\.new(-journal)?")
@@ -109,9 +113,9 @@ def check(path: Path) -> None:
     """
     _check_facts(path)
     try:
-        cookie = _prove(path, "mode=ro&immutable=1")  # the file alone, which is soon done
+        cookie = _prove(path, _ALONE)  # the file alone, which is soon done
     except StoreError:
-        if _is_unchanging(path):
+        if is_unchanging(path):
             raise
         log.check(path, log.cookie_of(path))
         _prove(path, "mode=ro")  # others write to it, or it takes the log to make sense of it
@@ -165,46 +169,26 @@ def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
 # --- handles --------------------------------------------------------------------------------------
 
 
-class Passing(sqlite3.Connection):
-    """A handle for one operation, on a read-only mount.
-
-    There SQLite cannot make the files by which processes see each other, so it must be told that
-    nobody writes. Elsewhere the same file may be mounted writable: nothing read is kept.
-    """
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def connect(path: Path, *, timeout: float, synchronous: str) -> sqlite3.Connection:
-    """Open the database at *path*, which is never created by this."""
-    where = path.absolute().as_uri()
-    if _is_unchanging(path):
-        return sqlite3.connect(
-            f"{where}?mode=ro&immutable=1",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=Passing,
-        )
-    handle = sqlite3.connect(
-        f"{where}?mode=rw",
+def connecting(path: Path, timeout: float) -> Callable[[], sqlite3.Connection]:
+    """Return what opens a handle on the database at *path*, and never creates one."""
+    way = _ALONE if is_unchanging(path) else "mode=rw"
+    return partial(
+        sqlite3.connect,
+        f"{path.as_uri()}?{way}",
         uri=True,
         timeout=timeout,
         isolation_level=None,
         check_same_thread=False,  # a fork closes the handles of all threads
     )
-    try:
-        handle.execute(f"PRAGMA synchronous={synchronous}")
-        handle.execute(f"PRAGMA wal_autocheckpoint={log.LATEST}")
-    except BaseException:
-        handle.close()
-        raise
-    return handle
 
 
-def _is_unchanging(path: Path) -> bool:
-    """Whether the file is on a read-only mount, and all that was written is in it."""
+def is_unchanging(path: Path) -> bool:
+    """Whether the file is on a read-only mount, and all that was written is in it.
+
+    There SQLite cannot make the files by which processes see each other, so it must be told that
+    nobody writes. Elsewhere the same file may be mounted writable: a handle that was opened so
+    may serve one operation, and nothing it read is kept.
+    """
     try:
         read_only = os.statvfs(path).f_flag & os.ST_RDONLY
     except OSError:

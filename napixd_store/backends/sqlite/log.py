@@ -99,8 +99,6 @@ def _copied(handle: sqlite3.Connection) -> bool:
 
 
 def _mark(handle: sqlite3.Connection) -> None:
-    handle.execute(layout.ALL)  # else the file is damaged, and keeps every byte
-    handle.execute("PRAGMA journal_mode=WAL")  # which a copy by VACUUM INTO has lost
     try:
         handle.execute("BEGIN IMMEDIATE")
         (cookie,) = handle.execute("PRAGMA schema_version").fetchone()

@@ -1,0 +1,99 @@
+"""The contract of a store that is interrupted, or used by a signal's handler, in mid-operation."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from napixd_store.base import StoreBackend
+from napixd_store.errors import Unavailable
+from napixd_store.testing.cases import Open, together
+from napixd_store.testing.moments import Interrupted, at, interrupt, spread
+
+WRITES: dict[str, tuple[Callable[[StoreBackend[Any]], Any], dict[str, Any]]] = {
+    "set": (lambda s: s.__setitem__("a", [2]), {"a": [2], "b": 2}),
+    "delete": (lambda s: s.__delitem__("a"), {"b": 2}),
+    "update": (lambda s: s.update(a=3, b=3, c=3), {"a": 3, "b": 3, "c": 3}),
+    "pop": (lambda s: s.pop("a"), {"b": 2}),
+    "setdefault": (lambda s: s.setdefault("c", 3), {"a": [1], "b": 2, "c": 3}),
+    "incr": (lambda s: s.incr("b"), {"a": [1], "b": 3}),
+    "edit": (lambda s: _append(s), {"a": [1, 1], "b": 2}),
+    "clear": (lambda s: s.clear(), {}),
+}
+"""Name -> a write to ``{"a": [1], "b": 2}``, and what stands there when it is done."""
+
+
+def _append(store: StoreBackend[Any]) -> None:
+    with store.edit("a") as value:
+        value.append(1)
+
+
+def _begin(store: StoreBackend[Any]) -> dict[str, Any]:
+    store.clear()
+    store.update(a=[1], b=2)
+    store.save()
+    return {"a": [1], "b": 2}
+
+
+# A handler may raise in a finaliser, too, where Python can only print it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+class InterruptedContract:
+    """What holds wherever a signal comes; a part of `StoreContract`."""
+
+    @pytest.mark.parametrize("name", WRITES)
+    def test_an_interrupted_write_is_done_or_not_and_the_next_one_works(
+        self, store: StoreBackend[Any], name: str
+    ) -> None:
+        write, after = WRITES[name]
+        before, kept = _begin(store), []
+        for moment in spread(lambda: write(store)):
+            _begin(store)
+            try:
+                at(moment, interrupt, lambda: write(store))
+            except Interrupted as exc:
+                kept.append(exc)  # with its frames, as a debugger or a logger keeps it
+            assert store.snapshot() in (before, after)
+            together(1, lambda _: store.incr("other thread"))
+            assert store.pop("other thread") == 1
+        assert kept
+
+    @pytest.mark.parametrize("name", WRITES)
+    def test_a_handler_in_the_middle_of_a_write_is_refused_or_counts(
+        self, store: StoreBackend[Any], name: str
+    ) -> None:
+        write, after = WRITES[name]
+        _begin(store)
+        for moment in spread(lambda: write(store)):
+            _begin(store)
+            done: list[int] = []
+
+            def handle(done: list[int] = done) -> None:
+                with suppress(Unavailable):
+                    done.append(store.incr("handled"))
+
+            at(moment, handle, lambda: write(store))
+            handled = store.pop("handled", None)
+            assert done == [1] or handled is None
+            assert handled == 1 or not done or name == "clear"
+            assert store.snapshot() == after
+
+    def test_an_interrupted_save_is_repeated_without_a_conflict(self, open: Open) -> None:
+        def change(store: StoreBackend[Any]) -> StoreBackend[Any]:
+            store["a"].append(2)
+            store["c"] = 3
+            del store["b"]
+            return store
+
+        plain = open(writeback=False)
+        _begin(plain)
+        for moment in spread(change(open(writeback=True)).save):
+            before = _begin(plain)
+            store = change(open(writeback=True))
+            with suppress(Interrupted):
+                at(moment, interrupt, store.save)
+            assert plain.snapshot() in (before, {"a": [1, 2], "c": 3})
+            store["a"].append(3)
+            store["b"] = 2
+            store.save()
+            assert store.snapshot() == plain.snapshot() == {"a": [1, 2, 3], "b": 2, "c": 3}
