@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Literal, TypeVar
 
 from napixd_store import disk
-from napixd_store.backends.sqlite import file
+from napixd_store.backends.sqlite import faults, file
 from napixd_store.backends.sqlite.log import Log
 from napixd_store.backends.sqlite.session import NOTHING, Session, identity
 from napixd_store.connections import Connection
@@ -288,7 +288,7 @@ class Database(Connection):
         if standing not in {other.file for other in list(self._sessions)}:
             file.check(self.path)
         session.passing = file.is_unchanging(self.path)
-        session.writable = file.may_write(self.path)
+        session.writable = faults.may_write(self.path)
         session.open(standing, file.connecting(self.path, self._timeout), durability)
         self._log.due = 0
 
@@ -297,7 +297,7 @@ class Database(Connection):
     def _failed(self, exc: Exception, session: Session, *, writing: bool) -> StoreError:
         if session.handle is not None and not session.is_whole():
             return self._moved(writing=writing)
-        error = file.translated(exc, self.path, writing=writing)
+        error = faults.translated(exc, self.path, writing=writing)
         if isinstance(error, ReadOnly):
             session.close()  # else its side files would keep the rights of this moment
         return error

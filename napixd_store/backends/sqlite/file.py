@@ -17,9 +17,7 @@ from pathlib import Path
 
 from napixd_store import disk
 from napixd_store.backends.sqlite import layout, log
-from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length
-from napixd_store.backends.sqlite.faults import may_write as may_write
-from napixd_store.backends.sqlite.faults import translated as translated
+from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length, translated
 from napixd_store.errors import ConfigError, CorruptData, StoreError
 
 MINIMUM_SQLITE = (3, 37, 0)
