@@ -166,7 +166,8 @@ class Database(Connection):
     def _execute(
         self, session: Session, sql: str, parameters: Sequence[Any]
     ) -> tuple[list[Any], int]:
-        self._prepare(session)
+        if self._log.due <= 0 or not session.writable:
+            self._prepare(session)
         cursor = session.cursor
         try:
             rows = cursor.execute(sql, parameters).fetchall()
@@ -176,8 +177,9 @@ class Database(Connection):
             raise self._failed(exc, session, writing=True) from exc
         if not session.is_found():
             raise self._moved(writing=True)
-        self._log.due -= max(1, cursor.rowcount)
-        return rows, cursor.rowcount
+        changed = cursor.rowcount
+        self._log.due -= changed if changed > 0 else 1
+        return rows, changed
 
     def _transact(self, session: Session, work: Callable[..., T], arguments: Any) -> T:
         handle = self._prepare(session)
