@@ -104,6 +104,7 @@ def rename_all(store: StoreBackend[Any]) -> None:
 
     A new name may be met on the way, and gets another; one day it ends.
     """
+    before = list(store)
     names: dict[Any, Any] = {}
     for key in store:
         assert len(names) < 1000, "it does not end"
@@ -112,4 +113,4 @@ def rename_all(store: StoreBackend[Any]) -> None:
         names[new] = names.get(key, key)
     renamed = {names[new]: value for new, value in store.items()}
     store.clear()
-    store.update(renamed)
+    store.update({key: renamed[key] for key in before})

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Literal, TypeVar
 
 from napixd_store import disk
-from napixd_store.backends.sqlite import file
+from napixd_store.backends.sqlite import faults, file
 from napixd_store.backends.sqlite.log import Log
 from napixd_store.backends.sqlite.session import NOTHING, Session, identity
 from napixd_store.connections import Connection
@@ -166,7 +166,8 @@ class Database(Connection):
     def _execute(
         self, session: Session, sql: str, parameters: Sequence[Any]
     ) -> tuple[list[Any], int]:
-        self._prepare(session)
+        if self._log.due <= 0 or not session.writable:
+            self._prepare(session)
         cursor = session.cursor
         try:
             rows = cursor.execute(sql, parameters).fetchall()
@@ -176,8 +177,9 @@ class Database(Connection):
             raise self._failed(exc, session, writing=True) from exc
         if not session.is_found():
             raise self._moved(writing=True)
-        self._log.due -= max(1, cursor.rowcount)
-        return rows, cursor.rowcount
+        changed = cursor.rowcount
+        self._log.due -= changed if changed > 0 else 1
+        return rows, changed
 
     def _transact(self, session: Session, work: Callable[..., T], arguments: Any) -> T:
         handle = self._prepare(session)
@@ -289,7 +291,7 @@ class Database(Connection):
         if standing not in {other.file for other in list(self._sessions)}:
             file.check(self.path)
         session.passing = file.is_unchanging(self.path)
-        session.writable = file.may_write(self.path)
+        session.writable = faults.may_write(self.path)
         session.open(standing, file.connecting(self.path, self._timeout), durability)
         self._log.due = 0
 
@@ -298,7 +300,7 @@ class Database(Connection):
     def _failed(self, exc: Exception, session: Session, *, writing: bool) -> StoreError:
         if session.handle is not None and not session.is_whole():
             return self._moved(writing=writing)
-        error = file.translated(exc, self.path, writing=writing)
+        error = faults.translated(exc, self.path, writing=writing)
         if isinstance(error, ReadOnly):
             session.close()  # else its side files would keep the rights of this moment
         return error

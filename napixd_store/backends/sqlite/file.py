@@ -17,15 +17,14 @@ from pathlib import Path
 
 from napixd_store import disk
 from napixd_store.backends.sqlite import layout, log
-from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length
-from napixd_store.backends.sqlite.faults import may_write as may_write
-from napixd_store.backends.sqlite.faults import translated as translated
-from napixd_store.errors import ConfigError, CorruptData
+from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length, translated
+from napixd_store.errors import ConfigError, CorruptData, StoreError
 
 MINIMUM_SQLITE = (3, 37, 0)
 """STRICT tables, which keep an integer from turning into a float at 2**63."""
 
-_NAMES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+_ALONE = "mode=ro&immutable=1"
+"""How SQLite opens a file without its log; by ``immutable=1`` alone it would create one."""
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _ASIDE = re.compile(r"\.sqlite-[0-9a-f]{16}\.new(-journal)?")
@@ -103,7 +102,7 @@ def _has_content(path: str) -> bool:
 def check(path: Path) -> None:
     """Make sure that *path* is a database of ours that this version understands.
 
-    Looks through a read-only connection, so that a foreign file keeps every byte.
+    A foreign file keeps every byte.
 
     Raises:
         CorruptData: it is no SQLite file, damaged, another program's, or from a newer version, or
@@ -111,27 +110,15 @@ def check(path: Path) -> None:
         ReadOnly, Unavailable: it cannot be opened.
     """
     _check_facts(path)
-    log.check(path)
-    way = "immutable=1" if is_unchanging(path) else "mode=ro"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as database:
-            application = database.execute("PRAGMA application_id").fetchone()[0]
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            tables = {name for (name,) in database.execute(_NAMES)}
-            cut = _is_cut(database, path)
-    except sqlite3.Error as exc:
-        raise translated(exc, path, writing=False) from exc
-    if application != layout.APPLICATION_ID:
-        raise CorruptData(f"{path} is another program's SQLite database; {UNTOUCHED}")
-    if version != layout.VERSION:
-        raise CorruptData(
-            f"{path} was written by a newer napixd-store (schema {version}; this one knows "
-            f"{layout.VERSION}): upgrade napixd-store; {UNTOUCHED}"
-        )
-    if not tables.issuperset(layout.TABLES):
-        raise CorruptData(f"{path}: a table is missing; {UNTOUCHED}")
-    if cut:
-        raise CorruptData(f"{path} was truncated inside its last page; {UNTOUCHED}")
+        cookie = _prove(path, _ALONE)  # the file alone, which is soon done
+    except StoreError:
+        if is_unchanging(path):
+            raise
+        log.check(path, log.cookie_of(path))
+        _prove(path, "mode=ro")  # others write to it, or it takes the log to make sense of it
+    else:
+        log.check(path, cookie)
 
 
 def _check_facts(path: Path) -> None:
@@ -143,6 +130,27 @@ def _check_facts(path: Path) -> None:
             raise CorruptData(f"{path} is empty: a database was truncated here; {UNTOUCHED}")
         if facts.st_nlink > 1:
             _clear(path)
+
+
+def _prove(path: Path, way: str) -> int:
+    """Look at *path* in a *way* that writes nothing; return the cookie that is found there."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as database:
+            application = database.execute("PRAGMA application_id").fetchone()[0]
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            cut, cookie = _is_cut(database, path), log.cookie_in(database)
+    except sqlite3.Error as exc:
+        raise translated(exc, path, writing=False) from exc
+    if application != layout.APPLICATION_ID:
+        raise CorruptData(f"{path} is another program's SQLite database; {UNTOUCHED}")
+    if cut:
+        raise CorruptData(f"{path} was truncated inside its last page; {UNTOUCHED}")
+    if version != layout.VERSION:
+        raise CorruptData(
+            f"{path} was written by a newer napixd-store (schema {version}; this one knows "
+            f"{layout.VERSION}): upgrade napixd-store; {UNTOUCHED}"
+        )
+    return cookie
 
 
 def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
@@ -161,7 +169,7 @@ def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
 
 def connecting(path: Path, timeout: float) -> Callable[[], sqlite3.Connection]:
     """Return what opens a handle on the database at *path*, and never creates one."""
-    way = "immutable=1" if is_unchanging(path) else "mode=rw"
+    way = _ALONE if is_unchanging(path) else "mode=rw"
     return partial(
         sqlite3.connect,
         f"{path.as_uri()}?{way}",

@@ -20,8 +20,10 @@ APPLICATION_ID = 0x4E50_5844
 """``NPXD``, in the header of every file of ours."""
 
 VERSION = 1
+"""Looked for in the file alone: whoever raises it copies the log to the file before all else."""
 
-TABLES = ("collections", "counters", "entries")
+ALL = "SELECT 1 FROM collections, entries, counters LIMIT 0"
+"""Fails unless all tables are there."""
 
 SCHEMA = """
 CREATE TABLE collections (

@@ -23,8 +23,8 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from napixd_store.backends.sqlite import layout
 from napixd_store.errors import CorruptData
@@ -41,7 +41,7 @@ _LONG = 1_000
 LATEST = 4 * _LONG
 """So many make SQLite do it, after a commit that was large by itself."""
 
-_ROWS = 32
+_ROWS = 100
 
 
 def first_cookie() -> int:
@@ -119,19 +119,19 @@ _MAGIC = {b"\x37\x7f\x06\x82": "<", b"\x37\x7f\x06\x83": ">"}
 """What a log begins with -> the order of bytes in which its checksums are computed."""
 
 
-def check(path: Path) -> None:
+def check(path: Path, cookie: int | None) -> None:
     """Make sure that the log beside *path* is that of the file, before SQLite plays it in.
 
-    Silent when there is none, or one without a mark: another program began it.
+    *cookie* is that of the file alone, if it could be read. Silent when there is no log, or one
+    without a mark: another program began it.
 
     Raises:
         CorruptData: it is the log of another file, or of another state of this one.
     """
-    log = beside(path)
-    while header := _header(log):
-        if _belongs(log, path):
-            return
-        if header == _header(log):  # else others write here, and it began anew meanwhile
+    log, header = beside(path), b""
+    while not _belongs(log, cookie):
+        cookie, before, header = cookie_of(path), header, _header(log)
+        if before == header:  # else others write here, and it began anew meanwhile
             raise CorruptData(
                 f"{log} holds writes to another file, or to another state of it, than what stands "
                 f"at {path} now; both were left untouched: put back the file that stood there, or "
@@ -140,20 +140,16 @@ def check(path: Path) -> None:
 
 
 def _header(log: str) -> bytes:
-    with suppress(OSError), open(log, "rb") as stream:
+    with suppress(OSError), open(log, "rb", buffering=0) as stream:
         return stream.read(_HEADER)
     return b""
 
 
-def _belongs(log: str, path: Path) -> bool:
-    file = _cookie_of(path)
-    if file is None:
-        return True
-    with suppress(OSError), open(log, "rb") as stream:
+def _belongs(log: str, file: int | None) -> bool:
+    with suppress(OSError), open(log, "rb", buffering=0) as stream:
         first = next(_cookies(stream), None)
-        if first is None or _fits(first, file):
+        if file is None or first is None or _fits(first, file):
             return True
-    with suppress(OSError), open(log, "rb") as stream:  # anew: others may write
         first = _first_that_counts(stream)
         return first is None or _fits(first, file) or file in _cookies(stream)
     return True
@@ -165,19 +161,26 @@ def _fits(first: int, file: int) -> bool:
     return raised == _STEP or raised < _STATEMENTS
 
 
-def _cookie_of(path: Path) -> int | None:
+def cookie_of(path: Path) -> int | None:
     """Return the cookie of the file alone, without the log; None if it is none of ours."""
     with (
         suppress(sqlite3.Error),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as file,
+        closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        ) as file,
     ):
         (application,) = file.execute("PRAGMA application_id").fetchone()
         if application == layout.APPLICATION_ID:
-            return int(file.execute("PRAGMA schema_version").fetchone()[0]) % _COOKIES
+            return cookie_in(file)
     return None
 
 
-def _frames(stream: BinaryIO) -> Iterator[bytes]:
+def cookie_in(file: sqlite3.Connection) -> int:
+    """Return the cookie that *file* shows."""
+    return int(file.execute("PRAGMA schema_version").fetchone()[0]) % _COOKIES
+
+
+def _frames(stream: FileIO) -> Iterator[bytes]:
     """Yield the pages of the log, with what stands before each."""
     stream.seek(0)
     header = stream.read(_HEADER)
@@ -187,7 +190,7 @@ def _frames(stream: BinaryIO) -> Iterator[bytes]:
             yield frame  # what comes later is left from the log before
 
 
-def _cookies(stream: BinaryIO) -> Iterator[int]:
+def _cookies(stream: FileIO) -> Iterator[int]:
     """Yield the cookie of each version of the file's first page in the log."""
     return (_cookie(frame) for frame in _frames(stream) if _is_first_page(frame))
 
@@ -200,8 +203,9 @@ def _cookie(frame: bytes) -> int:
     return int.from_bytes(frame[_FRAME + 40 : _FRAME + 44], "big") % _COOKIES
 
 
-def _first_that_counts(stream: BinaryIO) -> int | None:
+def _first_that_counts(stream: FileIO) -> int | None:
     """Return the first cookie; None if it is in no transaction that SQLite would play in."""
+    stream.seek(0)
     header = stream.read(_HEADER)
     order, first = _MAGIC.get(header[:4], "<"), None
     sums = _sums(order, header[:24], (0, 0))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import starmap
 from typing import Any
 
+from napixd_store.backends.sqlite.layout import ALL
 from napixd_store.backends.sqlite.log import LATEST
 from napixd_store.errors import Unavailable
 
@@ -85,6 +86,7 @@ class Session:
             # Each by a cursor that nobody keeps: what one was interrupted in ends with it.
             opened[0].execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
             opened[0].execute(f"PRAGMA wal_autocheckpoint={LATEST}")
+            opened[0].execute(ALL)  # before anything is written to what may be damaged
             if self.writable:
                 opened[0].execute("PRAGMA journal_mode=WAL")  # VACUUM INTO loses it
             opened[0].execute("PRAGMA user_version")  # a first read opens the log
