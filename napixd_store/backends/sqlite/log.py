@@ -128,15 +128,17 @@ def check(path: Path, cookie: int | None) -> None:
     Raises:
         CorruptData: it is the log of another file, or of another state of this one.
     """
-    log, header = beside(path), b""
+    log = beside(path)
+    header: bytes | None = None
     while not _belongs(log, cookie):
-        cookie, before, header = cookie_of(path), header, _header(log)
-        if before == header:  # else others write here, and it began anew meanwhile
+        before, header = header, _header(log)
+        if before == header:  # else others write here: it may have begun anew since
             raise CorruptData(
                 f"{log} holds writes to another file, or to another state of it, than what stands "
                 f"at {path} now; both were left untouched: put back the file that stood there, or "
                 f"move the log away to go on without what is in it"
             )
+        cookie = cookie_of(path)
 
 
 def _header(log: str) -> bytes:
