@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -69,13 +69,16 @@ def ensure(path: Path) -> None:
 
 
 def _build(path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
         database.execute("PRAGMA synchronous=FULL")
         database.executescript(f"BEGIN; {layout.SCHEMA} COMMIT;")
         database.execute(f"PRAGMA application_id = {layout.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {layout.VERSION}")
         database.execute(f"PRAGMA schema_version = {log.first_cookie()}")
         database.execute("PRAGMA journal_mode=WAL")
+    finally:  # not by `closing`: interrupted as it begins, it would leave the file open
+        database.close()
 
 
 def _clear(path: Path) -> None:
@@ -135,10 +138,13 @@ def _check_facts(path: Path) -> None:
 def _prove(path: Path, way: str) -> int:
     """Look at *path* in a *way* that writes nothing; return the cookie that is found there."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as database:
+        database = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)
+        try:
             application = database.execute("PRAGMA application_id").fetchone()[0]
             version = database.execute("PRAGMA user_version").fetchone()[0]
             cut, cookie = _is_cut(database, path), log.cookie_in(database)
+        finally:
+            database.close()
     except sqlite3.Error as exc:
         raise translated(exc, path, writing=False) from exc
     if application != layout.APPLICATION_ID:

@@ -22,7 +22,7 @@ import secrets
 import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
@@ -165,15 +165,14 @@ def _fits(first: int, file: int) -> bool:
 
 def cookie_of(path: Path) -> int | None:
     """Return the cookie of the file alone, without the log; None if it is none of ours."""
-    with (
-        suppress(sqlite3.Error),
-        closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-        ) as file,
-    ):
-        (application,) = file.execute("PRAGMA application_id").fetchone()
-        if application == layout.APPLICATION_ID:
-            return cookie_in(file)
+    with suppress(sqlite3.Error):
+        file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        try:
+            (application,) = file.execute("PRAGMA application_id").fetchone()
+            if application == layout.APPLICATION_ID:
+                return cookie_in(file)
+        finally:
+            file.close()
     return None
 
 

@@ -144,8 +144,10 @@ class Session:
         self.trusted_until = 0.0
         try:
             if self.handle is not None:
-                self.cursor.close()  # or its statement keeps the file open, and a traceback it
-                self.handle.close()
+                try:
+                    self.cursor.close()  # or its statement keeps the file open
+                finally:
+                    self.handle.close()
         finally:
             self.handle = self.file = None
 
