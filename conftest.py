@@ -9,11 +9,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from doctest import ELLIPSIS
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+from napixd_store.disk import durability
+
+if durability(Path(tempfile.gettempdir()), None) != "power":
+    tempfile.tempdir = "/var/tmp"  # noqa: S108 - in memory no test could ask for ``power``
 
 pytest_plugins = ["tests.sizes"]
 

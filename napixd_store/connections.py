@@ -78,7 +78,7 @@ def connect(opener: Opener, options: Mapping[str, Any]) -> Connection:
                 _holding.add(connection)
             _recent.pop(connection, None)
             _recent[connection] = None
-            if len(_recent) > _KEPT:
+            while len(_recent) > _KEPT:
                 del _recent[next(iter(_recent))]
             return connection
     except TypeError as exc:

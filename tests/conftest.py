@@ -67,6 +67,14 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
         close_all()
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, as pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="napixd-store-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, quick_path: Path) -> Medium:
     """Each backend, write-through."""

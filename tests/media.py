@@ -5,6 +5,7 @@ A backend that comes later is one more line in `OPTIONS`.
 
 import hashlib
 import itertools
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,32 @@ class Medium:
     def record(self, store: StoreBackend[Any], text: str) -> bytes:
         """Return the record under a key's *text*."""
         return self.store(store.collection, writeback=False)._load((text,))[text]
+
+
+def remove_files(store: StoreBackend[Any]) -> bool:
+    """Remove all files of the place where *store* is, as ``rm`` does; say whether there are any."""
+    place = Path(store._connection.place)  # on a server, or in memory, it is no path
+    if place.is_dir():
+        shutil.rmtree(place)
+        return True
+    files = list(place.parent.glob(f"{place.name}*")) if place.is_file() else []
+    for each in files:
+        each.unlink()
+    return bool(files)
+
+
+def rename_all(store: StoreBackend[Any]) -> None:
+    """Give each key another name while iterating over them all, and take it back in the end.
+
+    A new name may be met on the way, and gets another; one day it ends.
+    """
+    before = list(store)
+    names: dict[Any, Any] = {}
+    for key in store:
+        assert len(names) < 1000, "it does not end"
+        new = f"renamed {len(names)}"
+        store[new] = store.pop(key)
+        names[new] = names.get(key, key)
+    renamed = {names[new]: value for new, value in store.items()}
+    store.clear()
+    store.update({key: renamed[key] for key in before})

@@ -10,7 +10,7 @@ from tests.labs import need
 from tests.processes import fork
 
 _CLONE_NEWNS = 0x0002_0000
-_MS_RDONLY, _MS_REMOUNT, _MS_REC, _MS_PRIVATE = 0x1, 0x20, 0x4000, 0x4_0000
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x4_0000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,6 +31,12 @@ def mount_small(folder: Path, size: str) -> None:
 def remount(folder: Path, *, read_only: bool) -> None:
     """Make what is mounted on *folder* read-only, or writable again."""
     _mount("none", folder, None, _MS_REMOUNT | (_MS_RDONLY if read_only else 0), None)
+
+
+def show_read_only(folder: Path, at: Path) -> None:
+    """Show *folder* at the empty folder *at* too, where nobody may write: a volume with ``:ro``."""
+    _mount(str(folder), at, None, _MS_BIND, None)
+    _mount("none", at, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY, None)
 
 
 def fill(folder: Path) -> Path:

@@ -45,6 +45,10 @@ class Signal:
             raise Hung(f"no signal within {timeout} s")
         os.read(self.ends[0], 1)
 
+    def sent(self) -> bool:
+        """Whether a `wait` would go on at once."""
+        return bool(select.select([self.ends[0]], [], [], 0)[0])
+
     def __del__(self) -> None:
         for end in self.ends:
             os.close(end)
@@ -72,6 +76,12 @@ class Worker:
         if not done:
             raise value from RuntimeError(f"in worker {self.pid}:\n{where}")
         return value
+
+    def wait_for(self, signal: Signal, timeout: float = TIMEOUT) -> None:
+        """Wait until it sends *signal*, or has a result sooner, or ends."""
+        if not select.select([signal.ends[0], self._report], [], [], timeout)[0]:
+            self.kill()
+            raise Hung(f"worker {self.pid}: no signal within {timeout} s")
 
     def kill(self) -> None:
         """End it as a crash would; it has no chance to clean up."""

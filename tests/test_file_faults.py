@@ -3,9 +3,9 @@
 import json
 import os
 import pickle
+import signal
 import socket
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ from napixd_store import (
     StoreFull,
     disk,
 )
+from napixd_store.backends.files.filenames import encode
+from napixd_store.backends.files.root import open_root
+from napixd_store.connections import connect
+from tests.files import PROMPT, tree
 from tests.harness.crashes import hidden
-from tests.harness.mounts import fuse, remount_read_only, tmpfs
+from tests.harness.mounts import fuse, remount, tmpfs
 from tests.labs import need
 from tests.processes import fork
-
-PROMPT = 10.0
-"""Seconds: whoever takes longer hangs."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def test_keys_of_a_directory_can_be_deleted_on_a_full_disk(tmp_path):
 def test_a_read_only_disk_is_read_and_refuses_every_write(kind, tmp_path):
     with tmpfs(tmp_path / "disk", "2m") as folder:
         kind.made(folder / "root")
-        remount_read_only(folder)
+        remount(folder, read_only=True)
         handle = kind.open(folder / "root")
         before = kind.read(handle)
         with pytest.raises(ReadOnly, match="nothing was changed"):
@@ -153,12 +154,25 @@ def test_a_read_only_disk_is_read_and_refuses_every_write(kind, tmp_path):
         assert kind.read(handle) == before
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user may enter, as pytest's own are not."""
-    with tempfile.TemporaryDirectory(prefix="napixd-store-") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
+@pytest.mark.lab
+def test_a_batch_that_cannot_be_finished_on_a_read_only_disk_is_told_and_finished_later(tmp_path):
+    with tmpfs(tmp_path / "disk", "2m") as folder:
+        KEY.made(folder / "root")
+        store = KEY.open(folder / "root")
+        path = folder / "root" / "c.store"
+        fork(_die_when_decided, store).wait()
+        assert (path / ".journal").exists()
+        remount(folder, read_only=True)
+        for read in (store.snapshot, lambda: len(store)):
+            with pytest.raises(ReadOnly, match=r"interrupted cannot be finished: .*c\.store"):
+                read()
+        remount(folder, read_only=False)
+        assert store.snapshot() == {"a": 2, "b": 2}
+
+
+def _die_when_decided(store: Any) -> None:
+    store._carry_out = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    store.update(a=2, b=2)
 
 
 @pytest.mark.lab
@@ -197,7 +211,8 @@ def test_files_are_their_owner_s_only_under_any_umask(kind, umask, tmp_path):
     def write() -> None:
         os.umask(umask)
         kind.made(root)
-        disk.stage(str(root / "c.store.json"), b"an aside")
+        opened = connect(open_root, {"root": root})
+        opened.alone(lambda folder: folder.stage("x", b"an aside"))  # type: ignore[attr-defined]
 
     fork(write).result()
 
@@ -206,7 +221,7 @@ def test_files_are_their_owner_s_only_under_any_umask(kind, umask, tmp_path):
         for folder, folders, files in os.walk(root.parent)
         for path in (folder, *(os.path.join(folder, name) for name in files))
     }
-    assert {"new", "new/root", "new/root/.lock", f"new/root/{kind.file}"} <= set(modes)
+    assert {"new", "new/root", f"new/root/{kind.file}"} <= set(modes)
     assert any(path.endswith(".aside") for path in modes)
     assert modes == {path: 0o700 if (tmp_path / path).is_dir() else 0o600 for path in modes}
 
@@ -249,18 +264,6 @@ def _socket(path: Path, victim: Path) -> None:
 
 
 PLANTED = [_link, _dangling_link, _hard_link, _folder, _pipe, _socket]
-
-
-def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Return all that is below *folder*: what it is, which one, and what it holds."""
-    found = {}
-    for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = Path(place, name)
-            facts = path.lstat()
-            held = path.read_bytes() if stat.S_ISREG(facts.st_mode) else b""
-            found[str(path.relative_to(folder))] = (facts.st_mode, facts.st_ino, held)
-    return found
 
 
 def refused(tmp_path: Path, *operations: Callable[[], object]) -> None:
@@ -343,19 +346,6 @@ def test_no_key_is_read_or_written_through_a_link_to_a_folder(tmp_path):
         lambda: y.update(a=1, b=2),
         y.drop,
     )
-
-
-@pytest.mark.parametrize("plant", PLANTED)
-@each_kind
-def test_nothing_is_locked_that_is_no_lock(kind, plant, victim, tmp_path):
-    kind.made(tmp_path / "root")
-    lock = tmp_path / "root" / ".lock"
-    lock.unlink()
-    plant(lock, victim)
-    handle = kind.open(tmp_path / "root")
-
-    refused(tmp_path, lambda: kind.write(handle))
-    assert kind.read(handle) == (1 if kind is COUNTER else {"a": 1})
 
 
 @pytest.mark.parametrize("plant", PLANTED)
@@ -497,9 +487,8 @@ def corrupt(kind: Kind, path: Path, data: bytes, match: str | None = None) -> No
             kind.read(handle)
         assert str(path) in str(caught.value)
         assert "left as it is" in str(caught.value)
-        if kind is not KEY:  # where a key's new value replaces a damaged one, and is asked to
-            with pytest.raises(CorruptData):
-                kind.write(handle)
+        with pytest.raises(CorruptData):
+            kind.write(handle)
 
 
 @each_kind
@@ -574,6 +563,43 @@ def test_a_key_that_an_edit_left_twice_is_noticed(twins, tmp_path):
     path = FILE.made(tmp_path)
     whole = edited(path.read_bytes(), records="TWINS")
     corrupt(FILE, path, whole.replace(b'"TWINS"', b"{" + twins + b"}"), "'[ax]' twice")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+@each_kind
+def test_an_editor_s_byte_order_mark_is_named(kind, encoding, tmp_path):
+    path = kind.made(tmp_path)
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    data = (mark + edited(path.read_bytes()).decode()).encode(encoding)
+    corrupt(kind, path, data, "byte order mark: save it as UTF-8")
+
+
+@each_kind
+def test_a_missing_checksum_is_named(kind, tmp_path):
+    path = kind.made(tmp_path)
+    written = json.loads(path.read_bytes())
+    del written["sha256"]
+    corrupt(kind, path, json.dumps(written).encode(), 'no "sha256".*writes "sha256":null')
+
+
+NO_KEYS = {"": "must not be empty", "k" * 1_001: "at most 1000 characters", "=x": "begins with '='"}
+
+
+@pytest.mark.parametrize("text", NO_KEYS)
+def test_what_is_no_key_is_refused_with_its_place(text, tmp_path):
+    path = FILE.made(tmp_path)
+    corrupt(FILE, path, edited(path.read_bytes(), records={text: 1}), NO_KEYS[text])
+
+
+@pytest.mark.parametrize("text", ["k" * 1_001, "=x", "=007"])
+def test_a_file_that_is_named_for_no_key_is_refused_with_its_place(text, tmp_path):
+    path = KEY.made(tmp_path)
+    other = path.with_name(f"{encode(text)}.json")
+    other.write_bytes(edited(path.read_bytes(), key=text))
+    path.unlink()
+    with pytest.raises(CorruptData, match="left as it is") as caught:
+        KEY.open(tmp_path).snapshot()
+    assert str(other) in str(caught.value)
 
 
 @each_kind

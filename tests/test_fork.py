@@ -88,16 +88,18 @@ def test_a_fork_waits_for_the_transaction_of_another_thread_to_end(options):
     store["old"] = 1
     ended = threading.Event()
 
+    def work(handle: sqlite3.Connection, inside: threading.Event) -> None:
+        handle.execute("UPDATE entries SET record = CAST('2' AS BLOB)")
+        inside.set()
+        time.sleep(0.5)  # the length of its work
+        handle.execute(
+            "INSERT INTO entries (collection, key, record, seq) "
+            "SELECT id, 'new', X'33', (id << 40) + 2 FROM collections WHERE name = 'slow'"
+        )
+        ended.set()
+
     def transact(inside: threading.Event) -> None:
-        with store._connection.transaction() as handle:
-            handle.execute("UPDATE entries SET record = CAST('2' AS BLOB)")
-            inside.set()
-            time.sleep(0.5)  # the length of its work
-            handle.execute(
-                "INSERT INTO entries (collection, key, record) SELECT id, 'new', X'33' "
-                "FROM collections WHERE name = 'slow'"
-            )
-            ended.set()
+        store._connection.transaction(work, inside)
 
     with another_thread(transact):
         assert not ended.is_set()
@@ -116,16 +118,15 @@ def test_a_fork_beside_a_write_that_fails_gives_a_child_without_a_trace_of_it(op
     store = Store("slow", **options)
     store["old"] = 1
 
-    def transact(inside: threading.Event) -> None:
-        with store._connection.transaction() as handle:
-            handle.execute("DELETE FROM entries")
-            inside.set()
-            time.sleep(0.3)  # the length of its work
-            raise LookupError
+    def work(handle: sqlite3.Connection, inside: threading.Event) -> None:
+        handle.execute("DELETE FROM entries")
+        inside.set()
+        time.sleep(0.3)  # the length of its work
+        raise LookupError
 
     def fail(inside: threading.Event) -> None:
         with pytest.raises(LookupError):
-            transact(inside)
+            store._connection.transaction(work, inside)
 
     with another_thread(fail), fork(_look, store, options) as child:
         assert child.result(PROMPT) == ({"old": 1}, (1, ["child", "edited"]))

@@ -6,14 +6,15 @@ What may differ is listed here, and nothing else does: `repr` names another clas
 import copy
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from napixd_store import CounterBackend, StoreBackend
+from napixd_store import CounterBackend, StoreBackend, StoreError
 from napixd_store.connections import close_all
-from tests.media import BACKENDS, ORDERED, POLICIES, Medium
+from tests.media import BACKENDS, ORDERED, POLICIES, Medium, remove_files, rename_all
 from tests.sizes import size
 from tests.strategies import form
 
@@ -77,6 +78,8 @@ def a_step(chance: random.Random) -> Step:
         "drop": lambda s, _: s.drop(),
         "save and reload": lambda s, _: _save_and(s, s.reload),
         "save and close all": lambda s, _: _save_and(s, close_all),
+        "rename while iterating": lambda s, _: rename_all(s),
+        "remove the files": _lose_all,
     }
     return chance.choice(list((rare if chance.random() < 0.03 else steps).items()))
 
@@ -90,6 +93,15 @@ def _edit(store: StoreBackend[Any], key: Any, *default: Any) -> Any:
 def _save_and(store: StoreBackend[Any], then: Callable[[], None]) -> None:
     store.save()
     then()
+
+
+def _lose_all(store: StoreBackend[Any], counter: CounterBackend) -> None:
+    """Let the files be removed; where there are none, or others share them, drop what is there."""
+    remove_files(store)
+    with suppress(StoreError):  # who has the file open is told once
+        counter.increment()
+    counter.reset()
+    store.drop()
 
 
 def _gauge(counter: CounterBackend) -> int:

@@ -483,7 +483,7 @@ def _on_a_read_only_file_system(folder: Path) -> None:
     make_database(path)
 
     remount(folder, read_only=True)  # closed before: SQLite cannot make its -shm file
-    _refused(path)
+    _read_but_not_write(path)
     _refused(folder / "new.sqlite")
     close_all()
 
@@ -737,7 +737,7 @@ def _kill_at_each_syscall(folder: Path, stride: int) -> None:
         assert Counter("ids", **at(path)).increment() == 1
         close_all()
         left = {file.name for file in place.iterdir()} - {"doc.sqlite"}
-        assert all(file.startswith(".doc.sqlite.") for file in left)
+        assert all(file.startswith(".sqlite-") for file in left)
     assert min(outcomes.values()) > 5, outcomes
 
 

@@ -5,6 +5,7 @@ and its own working copy under write-back; the rest is the same.
 """
 
 import copy
+import inspect
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,13 +22,22 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from napixd_store import Conflict, CounterOverflow, InvalidKey, InvalidValue, WrongType
+from napixd_store import (
+    Conflict,
+    CounterOverflow,
+    InvalidKey,
+    InvalidValue,
+    StoreBackend,
+    StoreError,
+    WrongType,
+)
 from napixd_store.connections import close_all
-from tests.media import BACKENDS, POLICIES, Medium
+from tests.media import BACKENDS, POLICIES, Medium, remove_files, rename_all
 from tests.sizes import size
 from tests.strategies import form
 
 _STEPS_A_RUN = 100
+_RELOADS_KEYS = len(inspect.signature(StoreBackend.reload).parameters) > 1
 _numbers = itertools.count()
 
 handles = st.sampled_from([0, 1])
@@ -182,6 +192,17 @@ class StoreMachine(RuleBasedStateMachine):
         assert store == content
         assert (len(store), bool(store)) == (len(content), bool(content))
 
+    @rule(n=handles)
+    def rename_while_iterating(self, n):
+        """Each key is seen at least once, and it ends; in the end all are what they were."""
+
+        def renamed(content: dict[Any, Any]) -> None:
+            pairs = dict(content)
+            content.clear()
+            content.update(pairs)
+
+        self.both(n, rename_all, renamed)
+
     @rule(n=handles, wanted=st.lists(keys, max_size=4))
     def get_many(self, n, wanted):
         self.both(n, lambda s: s.get_many(wanted), lambda d: {k: d[k] for k in wanted if k in d})
@@ -281,6 +302,19 @@ class StoreMachine(RuleBasedStateMachine):
         self.handles[n].store.reload()
         self.handles[n].loaded = None
 
+    @rule(n=handles, some=st.lists(keys, min_size=1, max_size=3))
+    def reload_some_keys(self, n, some):
+        if not _RELOADS_KEYS:
+            return
+        self.count[0] += 1
+        handle = self.handles[n]
+        handle.store.reload(*some)
+        for state in (handle.loaded, handle.content) if handle.loaded is not None else ():
+            for key in some:
+                state.pop(key, None)
+                if key in self.saved:
+                    state[key] = copy.deepcopy(self.saved[key])
+
     @rule(n=handles)
     def drop(self, n):
         self.count[0] += 1
@@ -300,6 +334,18 @@ class StoreMachine(RuleBasedStateMachine):
         """Open stores go on: only the connections are gone."""
         self.count[0] += 1
         close_all()
+
+    @rule(closed=st.booleans())
+    def remove_the_files(self, closed):
+        """Whoever has the file open is told once; then all go on with an empty collection."""
+        if closed:
+            close_all()
+        if remove_files(self.watcher):
+            self.count[0] += 1
+            if self.medium.backend == "SQLite" and not closed:
+                with pytest.raises(StoreError):
+                    self.watcher["a"] = "not to be lost in a file that is gone"
+            self.saved.clear()
 
     # --- always --------------------------------------------------------------------------
 

@@ -4,24 +4,30 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bottle import Bottle, HTTPError
 
 from napixd_store_bottle import StorePlugin
+from tests.labs import need
 from tests.processes import TIMEOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = 8
 
-WORKERS = {"waitress": 1, "gunicorn": 2, "gevent": 1}
-"""Server -> its processes; forked when the app has opened all it has, where they are several."""
+WORKERS = {"waitress": 1, "gunicorn": 2, "gevent": 1, "uwsgi": 4}
+"""Server -> its processes; forked when the app has opened all it has, where they are several.
+
+uWSGI forks in C, and tells Python nothing of it.
+"""
 
 
 def make_app(settings: Mapping[str, Any]) -> Bottle:
@@ -72,11 +78,21 @@ def make_app(settings: Mapping[str, Any]) -> Bottle:
     return app
 
 
-def serve(server: str, settings: str) -> None:
+def make_apps(settings: Mapping[str, Mapping[str, Any]]) -> Bottle:
+    """Return an app with one of `make_app` under each name in *settings*."""
+    app = Bottle()
+    for name, its in settings.items():
+        app.mount(f"/{name}/", make_app(its))
+    return app
+
+
+def serve(server: str, app: Bottle, options: list[str]) -> None:
     """Serve until SIGTERM, having printed the port."""
-    app = make_app(json.loads(settings))
     if server == "gunicorn":
         _gunicorn(app)
+        return
+    if server == "uwsgi":
+        _uwsgi(app, options)
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     if server == "waitress":
@@ -94,9 +110,9 @@ def serve(server: str, settings: str) -> None:
         gevent.serve_forever()
 
 
-def tell(port: int) -> None:
+def tell(port: int, stdout: int = 1) -> None:
     """Say to `Served` that it is ready, and where."""
-    os.write(sys.stdout.fileno(), b"%5d\n" % port)
+    os.write(stdout, b"%5d\n" % port)
 
 
 def _gunicorn(app: Bottle) -> None:
@@ -119,14 +135,50 @@ def _gunicorn(app: Bottle) -> None:
     Application().run()
 
 
-class Served:
-    """A server that is ready; ended at the end of the ``with`` block, if not before."""
+def _uwsgi(app: Bottle, options: list[str]) -> None:
+    import pyuwsgi
 
-    def __init__(self, server: str, folder: Path, settings: Mapping[str, Any]) -> None:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+    _preloaded[:] = app, listener.getsockname()[1], os.dup(1)  # its own standard output is the log
+    workers = ["--master", "--processes", str(WORKERS["uwsgi"]), "--no-orphans", "--need-app"]
+    place = ["--http-socket", f"fd://{listener.fileno()}", "--module", f"{__name__}:preloaded()"]
+    pyuwsgi.run([*workers, *place, *options])
+
+
+_preloaded: list[Any] = []
+
+
+def preloaded() -> Bottle:
+    """Return the app to uWSGI, which then forks its workers; each tells when it is ready."""
+    import uwsgi
+
+    app, port, stdout = _preloaded
+    uwsgi.post_fork_hook = lambda: tell(port, stdout)
+    return app
+
+
+class Served:
+    """A server that is ready; ended at the end of the ``with`` block, if not before.
+
+    *make* makes its app of the *settings*; *options* are uWSGI's.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        folder: Path,
+        settings: Mapping[str, Any],
+        *options: str,
+        make: Callable[[Any], Bottle] = make_app,
+    ) -> None:
+        if server == "uwsgi":
+            need(find_spec("pyuwsgi") is not None, "there is no pyuwsgi for this Python")
         self.folder = folder
+        # With SIGTERM uWSGI begins again, unless told otherwise.
+        self._asked_to_end = signal.SIGINT if server == "uwsgi" else signal.SIGTERM
         program = "from gevent import monkey; monkey.patch_all(); " if server == "gevent" else ""
-        program += "from tests.bottle.serving import serve; "
-        program += f"serve({server!r}, {json.dumps(settings)!r})"
+        program += f"from tests.bottle.serving import {make.__name__}, serve; "
+        program += f"serve({server!r}, {make.__name__}({settings!r}), {list(options)!r})"
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", program],
@@ -166,10 +218,10 @@ class Served:
         assert status == 200, (status, body, self.log)
         return json.loads(body)
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code."""
+    def end(self, number: signal.Signals | None = None) -> int:
+        """Send a signal, that which asks it to end if not said, and return the exit code."""
         if self.process.returncode is None:
-            self.process.send_signal(number)
+            self.process.send_signal(number or self._asked_to_end)
             self.process.wait(TIMEOUT)
             self._stdout.close()
         return self.process.returncode

@@ -70,12 +70,12 @@ class Case:
 
 
 def hidden(root: Path) -> list[str]:
-    """Return what lies under *root* that no reader sees, but for the lock."""
+    """Return what lies under *root* that no reader sees."""
     return sorted(
         os.path.join(folder, name)
         for folder, folders, files in os.walk(root)
         for name in (*folders, *files)
-        if name.startswith(".") and name != ".lock"
+        if name.startswith(".")
     )
 
 

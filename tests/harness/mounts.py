@@ -30,8 +30,10 @@ def fuse(source: Path, folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def remount_read_only(folder: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+def remount(folder: Path, *, read_only: bool) -> None:
+    """Make what is mounted at *folder* read-only, or writable again."""
+    how = "ro" if read_only else "rw"
+    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
 
 
 @contextmanager

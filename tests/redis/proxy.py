@@ -17,6 +17,7 @@ class Proxy:
         self.port: int = self._listening.getsockname()[1]
         self._lock = threading.Lock()
         self.pause = 0.0  # seconds before each piece of a request is passed on
+        self.drip = 0.0  # seconds behind each byte of a reply
         self.arm(b"", 0)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -64,12 +65,21 @@ class Proxy:
                             losing = losing or self._is_lost(data)
                             server.sendall(data)
                         elif not losing:
-                            client.sendall(data)
+                            for piece in self._dripping(data):
+                                client.sendall(piece)
                         elif self._keep is not None and not held:
                             client.sendall(data[: self._keep])
                             return
                         else:
                             held = True
+
+    def _dripping(self, data: bytes) -> Iterator[bytes]:
+        if not self.drip:
+            yield data
+            return
+        for byte in data:
+            yield bytes([byte])
+            time.sleep(self.drip)
 
     def close(self) -> None:
         """Take no more connections."""

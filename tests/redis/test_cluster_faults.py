@@ -131,7 +131,7 @@ def test_no_name_crosses_the_slots(
         store.save()
         del store["{a}"]
         assert store.setdefault("new{x}y", 1) == 1
-        with store.edit("{b}", 5) as _:
+        with store.edit("{b}", [5]) as _:
             pass
         assert (store.incr(name), store.pop("}{")) == (2, 1)
         assert store.get_many(["{b}", name, "{none}"]) == {"{b}": 1, name: 2}

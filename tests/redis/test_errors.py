@@ -117,6 +117,24 @@ def test_a_server_that_freezes_leaves_a_write_unknown(guarded: Running, backend:
     assert store["n"] == 1
 
 
+def test_a_reply_that_drips_ends_with_the_budget(guarded: Running) -> None:
+    with before(guarded.port) as proxy:
+        hasty = {**HASTY, "port": proxy.port}
+        store, counter = opened(guarded, **hasty), counted(guarded, **hasty)
+        store["k"] = VALUE
+        for kind, call in (
+            (Unavailable, lambda: store["k"]),
+            (OutcomeUnknown, lambda: counter.increment()),
+            (Unavailable, put(opened(guarded, **hasty, prefix="fresh"))),  # it logs in
+        ):
+            assert counter.value in (0, 1)
+            proxy.drip = 0.2
+            started = time.monotonic()
+            fails(kind, call, str(proxy.port))
+            assert time.monotonic() - started < sum(HASTY.values()) + 0.2
+            proxy.drip = 0.0
+
+
 def test_a_connection_killed_while_idle_goes_unnoticed(guarded: Running) -> None:
     store, counter = opened(guarded), counted(guarded)
     for number in range(1, 5):
@@ -451,6 +469,22 @@ def test_a_server_that_evicts_draws_one_warning(guarded: Running) -> None:
     counted(guarded).increment()
     with pytest.raises(ConfigError, match="noeviction"):
         opened(guarded, strict=True)["k"] = 1
+
+
+def test_strict_refuses_every_operation_from_every_thread(guarded: Running) -> None:
+    guarded.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    store, counter = opened(guarded, strict=True), counted(guarded, strict=True)
+
+    def refused(_number: int) -> None:
+        for call in (put(store), lambda: store.get("k"), counter.increment):
+            with pytest.raises(ConfigError, match=r"noeviction.*nothing was changed"):
+                call()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(refused, range(8)))
+    guarded.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    put(store)()
+    assert counter.increment() == 1
 
 
 def test_a_server_that_will_not_tell_its_settings_is_used_all_the_same(guarded: Running) -> None:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from napixd_store import Counter, OutcomeUnknown, Store, Unavailable
-from napixd_store.backends.redis import exchanges
+from napixd_store.backends.redis import wires
 from tests.redis.calls import Call, prepared
 
 BACKENDS = ["Redis", "RedisHash", "RedisKey"]
@@ -173,7 +173,7 @@ def test_what_cannot_be_told_from_a_failure_of_the_server_is_told_truly(
 def test_a_command_in_parts_may_be_applied_only_once_its_last_part_may_have_left(
     reach: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchanges, "_PART", 8)  # bytes
+    monkeypatch.setattr(wires, "_PART", 8)  # bytes
     store = Store("c", "RedisHash", writeback=False, **reach)
     long = {f"key {n}": n for n in range(4)}
     told = set()

@@ -121,7 +121,7 @@ def test_a_client_that_speaks_tls_is_used_as_it_is(
     papers: Path, ports: dict[str, int], form: str
 ) -> None:
     client = clients(ports["any"], ssl_ca_certs=str(papers / "ca.pem"))[form]
-    store = Store("boxes", "RedisHash", client=client)
+    store = Store("boxes", "RedisHash", client=client, connect_timeout=10)
     store["k"] = VALUE
     assert store["k"] == VALUE
 

@@ -41,8 +41,8 @@ def test_tickets_and_numbers_outlive_kill_9(tmp_path: Path, backend: str):
 @pytest.mark.parametrize(
     ("backend", "kept"),
     [
-        ("File", {"tickets.store.json", "ticket-id.counter.json", ".lock"}),
-        ("Directory", {"tickets.store", "ticket-id.counter.json", ".lock"}),
+        ("File", {"tickets.store.json", "ticket-id.counter.json"}),
+        ("Directory", {"tickets.store", "ticket-id.counter.json"}),
     ],
 )
 def test_on_files_it_ends_cleanly_and_leaves_what_the_readme_names(

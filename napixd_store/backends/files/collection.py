@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from napixd_store import disk
 from napixd_store.backends.files import document, filenames, lines
 from napixd_store.backends.files.counter import FileCounter
+from napixd_store.backends.files.folder import Folder, View
 from napixd_store.backends.files.root import Root, open_root
 from napixd_store.base import StoreBackend
 from napixd_store.changes import Changes, Expected, unmet
@@ -44,35 +44,37 @@ class FileStore(StoreBackend[V]):
     _connection: Root
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
-        text = self._text()
+        root = self._connection.view
+        text = self._text(root)
         if keys is not None:
             return lines.found(text, keys)
         try:
             return lines.split(text)
         except ValueError as exc:
             raise CorruptData(
-                f"{self._path()}: {exc}: it was written by another program (which should write "
-                f'"sha256":null in its first line); it was left as it is'
+                f"{root.path_of(self._file())}: {exc}: it was written by another program (which "
+                f'should write "sha256":null in its first line); it was left as it is'
             ) from exc
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        with self._connection.writing():
-            text = self._text()
-            refused = unmet(expected, lines.found(text, expected))
-            if refused:
-                raise self._conflict(refused)
-            text = lines.replaced(text, changes)
-            disk.replace(self._path(), document.write(self._what(), "records", text))
+        self._connection.alone(self._change, changes, expected)
+
+    def _change(self, root: Folder, changes: Changes, expected: Expected) -> None:
+        text = self._text(root)
+        refused = unmet(expected, lines.found(text, expected))
+        if refused:
+            raise self._conflict(refused)
+        text = lines.replaced(text, changes)
+        root.replace(self._file(), document.write(self._what(), "records", text))
 
     def _count(self) -> int:
-        return lines.count(self._text())
+        return lines.count(self._text(self._connection.view))
 
-    def _text(self) -> bytes:
+    def _text(self, root: View) -> bytes:
         """Return all records as `lines`, whoever wrote the file."""
-        path = self._path()
-        data = disk.read(path)
+        data, path = root.read(self._file()), root.path_of(self._file())
         if data is None:
-            refuse_original(self._connection, self.collection)
+            refuse_original(root, self.collection)
             return lines.joined({})
         text = document.sealed(data, self._what(), "records")
         if text is not None and lines.fits(text):
@@ -82,13 +84,16 @@ class FileStore(StoreBackend[V]):
             members = document.members_of(body)
         except ValueError as exc:
             raise CorruptData(f"{path}: its records are no object; it was left as it is") from exc
+        document.check_keys(members, path)
         return lines.joined({text: bytes(record) for text, record in members.items()})
 
     def _drop(self) -> None:
-        path = self._path()
-        if os.path.lexists(path):
-            with self._connection.writing():
-                disk.remove(path)
+        if self._connection.view.has(self._file()):
+            self._connection.alone(self._remove)
+
+    def _remove(self, root: Folder) -> None:
+        self._text(root)  # raises, unless it is ours and whole
+        root.remove(self._file())
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
@@ -96,34 +101,36 @@ class FileStore(StoreBackend[V]):
         (own,) = bind(cls.__name__, options, open_root)
         root = connect(open_root, own)
         assert isinstance(root, Root)
-        found = [collection_of(root.path(name + SUFFIX), name) for name in root.listed(SUFFIX)]
+        found = [collection_of(root.view, name + SUFFIX, name) for name in root.listed(SUFFIX)]
         return sorted(name for name in found if name is not None and len(cls(name, own)))
 
     def _what(self) -> dict[str, str]:
         return {"collection": self.collection}
 
-    def _path(self) -> str:
-        return self._connection.path(filenames.encode(self.collection) + SUFFIX)
+    def _file(self) -> str:
+        return filenames.encode(self.collection) + SUFFIX
 
 
-def collection_of(path: str, name: str) -> str | None:
-    """Return the collection whose file is at *path*, of the *name* it has without suffix.
+def collection_of(folder: View, file: str, name: str) -> str | None:
+    """Return the collection that the *file* is of, or that *name*, its own, stands for.
 
     None if the file is gone by now.
     """
     text = filenames.decode(name)
     if text is not None:
         return text
-    data = disk.read(path)
+    data = folder.read(file)
     if data is None:
         return None
     try:
         return str(msgspec.json.decode(document.members_of(data)["collection"]))
     except (ValueError, KeyError) as exc:
-        raise CorruptData(f"{path}: it names no collection; it was left as it is") from exc
+        raise CorruptData(
+            f"{folder.path_of(file)}: it names no collection; it was left as it is"
+        ) from exc
 
 
-def refuse_original(root: Root, collection: str) -> None:
+def refuse_original(root: View, collection: str) -> None:
     """Raise `CorruptData` if the Napix server kept *collection* here: it is not empty then.
 
     It used the bare name for its file or folder, and wrote pickles, which we never read.
@@ -132,7 +139,7 @@ def refuse_original(root: Root, collection: str) -> None:
         return  # names that our own files may have, and the original never gave
     if "/" in collection or "\0" in collection:
         return
-    path = root.path(collection)
+    path = root.path_of(collection)
     if os.path.lexists(path):
         raise CorruptData(
             f"{path}: this is data of the original Napix store, in pickles, which are never read "

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from napixd_store import disk
 from napixd_store.backends.files import document, filenames
+from napixd_store.backends.files.folder import Folder, View
 from napixd_store.backends.files.root import Root, open_root
 from napixd_store.counter import CounterBackend
 from napixd_store.errors import CorruptData
@@ -29,8 +29,26 @@ class FileCounter(CounterBackend):
     _connection: Root
 
     def _value(self) -> int:
-        path = self._path()
-        data = disk.read(path)
+        return self._read(self._connection.view)
+
+    def _increment(self, by: int) -> int:
+        return self._connection.alone(self._add, by)
+
+    def _reset(self, to: int) -> int:
+        return self._connection.alone(self._replace, to)
+
+    def _add(self, root: Folder, by: int) -> int:
+        value = in_range(self._read(root) + by, self._where())
+        self._put(root, value)
+        return value
+
+    def _replace(self, root: Folder, to: int) -> int:
+        old = self._read(root)
+        self._put(root, to)
+        return old
+
+    def _read(self, root: View) -> int:
+        data, path = root.read(self._file()), root.path_of(self._file())
         if data is None:
             return 0
         try:
@@ -41,24 +59,11 @@ class FileCounter(CounterBackend):
             raise CorruptData(f"{path}: its value leaves 64 bits; it was left as it is")
         return value
 
-    def _increment(self, by: int) -> int:
-        with self._connection.writing():
-            value = in_range(self._value() + by, self._where())
-            self._put(value)
-            return value
-
-    def _reset(self, to: int) -> int:
-        with self._connection.writing():
-            old = self._value()
-            self._put(to)
-            return old
-
-    def _put(self, value: int) -> None:
-        data = document.write(self._what(), "value", str(value).encode())
-        disk.replace(self._path(), data)
+    def _put(self, root: Folder, value: int) -> None:
+        root.replace(self._file(), document.write(self._what(), "value", str(value).encode()))
 
     def _what(self) -> dict[str, str]:
         return {"counter": self.name}
 
-    def _path(self) -> str:
-        return self._connection.path(filenames.encode(self.name) + SUFFIX)
+    def _file(self) -> str:
+        return filenames.encode(self.name) + SUFFIX

@@ -15,12 +15,14 @@ The first line is the header: what the file is, and the SHA-256 of all that foll
 Who edits a file by hand writes ``null`` for the checksum; the next write puts a new one.
 """
 
-from collections.abc import Mapping
+import codecs
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 import msgspec
 
-from napixd_store.errors import CorruptData
+from napixd_store.errors import CorruptData, InvalidKey
+from napixd_store.names import decode_key, encode_key
 from napixd_store.stack import elsewhere
 
 VERSION = 1
@@ -64,7 +66,8 @@ def read(data: bytes, what: Mapping[str, str], member: str, path: str) -> bytes:
         version, checksum = _version(members["napixd-store"]), _checksum(members["sha256"])
         named = {name: _text(members[name]) for name in what if name in members}
     except (ValueError, KeyError) as exc:
-        raise CorruptData(f"{path}: {_explained(data)}; {_LEFT}") from exc
+        fault = _NO_CHECKSUM if exc.args == ("sha256",) else _explained(data)
+        raise CorruptData(f"{path}: {fault}; {_LEFT}") from exc
     if version != VERSION:
         raise CorruptData(f"{path}: written by a newer napixd-store (format {version}); {_LEFT}")
     for name, text in what.items():
@@ -91,6 +94,15 @@ def members_of(data: bytes) -> dict[str, msgspec.Raw]:
         return _members(data)
     except RecursionError:
         return elsewhere(ValueError("nested too deeply"), members_of, data)
+
+
+def check_keys(texts: Iterable[str], path: str) -> None:
+    """Raise `CorruptData` if one of *texts*, which a hand may have written, is no key's."""
+    for text in texts:
+        try:
+            encode_key(decode_key(text))
+        except (CorruptData, InvalidKey) as exc:
+            raise CorruptData(f"{path}: {exc}; {_LEFT}") from exc
 
 
 def _refuse_twins(data: bytes, path: str) -> None:
@@ -125,7 +137,11 @@ def _explained(data: bytes) -> str:
         return "the file is empty"
     if data[:1] == b"\x80" or data[:1] in b"(}]NSIFVcdlK":
         return "it looks like a pickle of the original Napix store, which is never read here"
+    if data.startswith(_MARKS):
+        return "it begins with a byte order mark: save it as UTF-8 without one"
     return "it is no document of napixd-store: damaged, or edited into invalid JSON"
 
 
 _LEFT = "it was left as it is"
+_NO_CHECKSUM = 'it has no "sha256": who writes it by hand writes "sha256":null in its first line'
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

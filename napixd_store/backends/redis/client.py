@@ -11,11 +11,11 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from napixd_store.backends.redis.errors import wrong_option
-from napixd_store.backends.redis.exchanges import new_wire
 from napixd_store.backends.redis.ready import through
 from napixd_store.backends.redis.routes import Address, Cluster, OneServer, behind
 from napixd_store.backends.redis.server import Server
 from napixd_store.backends.redis.urls import without_url
+from napixd_store.backends.redis.wires import new_wire
 from napixd_store.errors import InvalidName
 from napixd_store.names import check_name
 from napixd_store.options import Secret

@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from napixd_store.backends.redis.failures import Refused, Stage, driven
+from napixd_store.backends.redis.wires import Wire
 from napixd_store.processes import notice
 
 T = TypeVar("T")
-Wire = Any
-"""A redis-py connection."""
 
 
 class Link:

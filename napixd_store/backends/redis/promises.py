@@ -45,7 +45,7 @@ def warn_of_eviction(ask: Ask, place: str, *, strict: bool) -> None:
                 f"set it to noeviction, or keep nothing here that must last"
             )
             if strict:
-                raise ConfigError(message)
+                raise ConfigError(f"{message}; nothing was changed")
             warnings.warn(message, EvictingWarning, stacklevel=2)
 
 

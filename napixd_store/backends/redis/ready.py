@@ -15,9 +15,8 @@ from redis.sentinel import (
 )
 
 from napixd_store.backends.redis.errors import wrong_option
-from napixd_store.backends.redis.exchanges import new_wire
-from napixd_store.backends.redis.links import Wire
 from napixd_store.backends.redis.routes import Cluster, OneServer, Route, behind
+from napixd_store.backends.redis.wires import Wire, new_wire
 
 _KINDS: dict[type, type] = {
     TCPConnection: TCPConnection,

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from redis.crc import key_slot
 
 from napixd_store.backends.redis.failures import Failure, Stage
-from napixd_store.backends.redis.links import Link, Wire
+from napixd_store.backends.redis.links import Link
+from napixd_store.backends.redis.wires import Wire
 
 Address = tuple[str, int]
 Ask = Callable[[Link, tuple[Any, ...]], Any]

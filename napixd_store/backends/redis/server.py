@@ -12,13 +12,14 @@ from typing import Any, NoReturn
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
 from napixd_store.backends.redis.errors import broken_off, refused, unreachable
-from napixd_store.backends.redis.exchanges import PAUSE, Command, connect, exchange
+from napixd_store.backends.redis.exchanges import PAUSE, connect, exchange
 from napixd_store.backends.redis.failures import Failure, Stage
-from napixd_store.backends.redis.links import Link, Wire
+from napixd_store.backends.redis.links import Link
 from napixd_store.backends.redis.lua import Script
 from napixd_store.backends.redis.names import Kind, registry
 from napixd_store.backends.redis.promises import check_durability, warn_of_eviction
 from napixd_store.backends.redis.routes import Ask, Route
+from napixd_store.backends.redis.wires import Command, Wire
 from napixd_store.connections import Connection
 from napixd_store.errors import NotReplicated
 
@@ -33,7 +34,8 @@ class Server(Connection):
     """One server, Sentinel's master or a cluster, shared by all stores and counters of its options.
 
     Guarantees: any thread may exchange commands, each on a connection of its own; no socket is
-    shared across a fork. An exchange ends within ``connect_timeout`` and ``timeout`` together.
+    shared across a fork. An exchange ends within ``connect_timeout`` and ``timeout`` together,
+    however its reply drips.
     """
 
     def __init__(
@@ -194,8 +196,8 @@ class Server(Connection):
         def ask(*command: Any) -> Any:
             return exchange(wire, command, end, Stage.CONNECTING)
 
-        if not link.checked:
-            link.checked = True
+        if self._strict or not link.checked:
+            link.checked = True  # before the warning, which may be an error: it comes once
             warn_of_eviction(ask, self.place, strict=self._strict)
         if self._asked is not None:
             check_durability(ask, self.place, self._asked, self._needs)

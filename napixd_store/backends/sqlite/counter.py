@@ -44,7 +44,9 @@ class SQLiteCounter(CounterBackend):
         return int(value)
 
     def _reset(self, to: int) -> int:
-        with self._connection.transaction() as handle:
-            row = handle.execute(_VALUE, (self.name,)).fetchone()
-            handle.execute(_SET, (self.name, to))
+        return self._connection.transaction(self._exchange, to)
+
+    def _exchange(self, cursor: sqlite3.Cursor, to: int) -> int:
+        row = cursor.execute(_VALUE, (self.name,)).fetchone()
+        cursor.execute(_SET, (self.name, to))
         return int(row[0]) if row else 0

@@ -1,31 +1,40 @@
-"""The connection to one SQLite file: a session per thread, transactions, and forks.
+"""The connection to one SQLite file: its operations, the queue of writers, and forks.
 
 SQLite's handles must not be shared by threads in the middle of a transaction, and must not
-cross a fork at all (https://www.sqlite.org/howtocorrupt.html, section 2.6). So each thread has
-a session of its own, closed when the thread ends; before a fork all sessions are closed, once
-what they do is done, and each is opened again when it is next used.
+cross a fork. So each thread has a session of its own, closed when the thread ends; before a fork
+that Python tells of all sessions are closed, once what they do is done, and each is opened again
+when it is next used. After any other fork the child closes those that it finds.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from time import monotonic
+from typing import Any, Literal, TypeVar
 
-from napixd_store.backends.sqlite import file
+from napixd_store import disk
+from napixd_store.backends.sqlite import faults, file
+from napixd_store.backends.sqlite.log import Log
+from napixd_store.backends.sqlite.session import NOTHING, Session, identity
 from napixd_store.connections import Connection
-from napixd_store.errors import ConfigError, ReadOnly, StoreError, Unavailable
+from napixd_store.errors import ConfigError, OutcomeUnknown, ReadOnly, StoreError, Unavailable
 from napixd_store.places import home
+from napixd_store.processes import notice
+
+T = TypeVar("T")
+
+_RAISED = (sqlite3.Error, OverflowError)  # the latter by Python, for a record of 2 GiB or more
 
 _LONGEST = 86_400  # seconds; SQLite counts milliseconds in 32 bits
-_SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/pragma.html
+_TRUSTED = 0.005  # seconds; to look whether the file still stands takes a quarter of a read's time
 
 
 def open_database(
     *,
     path: Path | None = None,
-    durability: Literal["power", "process"] = "power",
+    durability: Literal["power", "process"] | None = None,
     timeout: float = 30.0,
 ) -> "Database":
     """Return the database at *path*; nothing is opened before it is used.
@@ -33,6 +42,7 @@ def open_database(
     Args:
         path: the file; ``stores/store.sqlite`` in the home folder when not given.
         durability: ``power`` syncs each commit; ``process`` may lose the last ones in a power cut.
+            When not given, ``power``, unless the file is in memory (tmpfs).
         timeout: seconds to wait for other writers before `Unavailable`.
 
     Raises:
@@ -49,20 +59,6 @@ def open_database(
     return Database(path or home() / "stores" / "store.sqlite", durability, timeout)
 
 
-class _Session:
-    """One thread's handle; `lock` keeps a fork and `Database.close` out while it works."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.handle: sqlite3.Connection | None = None
-        self.writable = True
-
-    def close(self) -> None:
-        if self.handle is not None:
-            self.handle.close()
-            self.handle = None
-
-
 class _Lease:
     """A thread's hold on its session, which goes with the thread.
 
@@ -70,205 +66,277 @@ class _Lease:
     end of the process wait for a thread that is closing it.
     """
 
-    def __init__(self, session: _Session, sessions: set[_Session]) -> None:
+    def __init__(self, session: Session, sessions: set[Session]) -> None:
         self._session, self._sessions = session, sessions
+        sessions.add(session)
 
     def __del__(self) -> None:
         # Who has the lock (a fork, `Database.close`) closes the handle, and two at once would
         # crash Python 3.10. To wait for them might be for ever: the garbage collector calls this
         # in any thread, whatever that thread holds.
-        if self._session.lock.acquire(blocking=False):
-            try:
-                self._session.close()
-            finally:
-                self._session.lock.release()
+        self._session.close_if_idle()
         self._sessions.discard(self._session)
 
 
 class Database(Connection):
-    """One SQLite file, used by all stores and counters of its path and options."""
+    """One SQLite file, used by all stores and counters of its path and options.
 
-    def __init__(self, path: Path, durability: str, timeout: float) -> None:
-        super().__init__()
-        self.path, self.place, self.durability = path, str(path), durability
+    Guarantees: a signal handler or a finaliser that runs in the middle of an operation gets
+    `Unavailable` here, so that it neither sees nor joins what is half done. A file that was
+    removed, renamed or replaced is noticed: by a write before it is acknowledged, by a read
+    within 5 milliseconds. After that the operations work on the file that stands at the path.
+    """
+
+    def __init__(self, path: Path, durability: str | None, timeout: float) -> None:
+        self.path, self.place, self._asked = path, str(path), durability
         self._timeout = timeout
-        self._checked = False
+        self._log = Log(path)
+        self._local = threading.local()
+        self._sessions: set[Session] = set()
         self._begin_anew()
+        super().__init__()
+
+    @property
+    def durability(self) -> str:  # type: ignore[override]  # nobody sets it
+        """What is asked for, or else what the file system has."""
+        return disk.durability(self.path, self._asked)
+
+    # --- operations --------------------------------------------------------------------------
 
     def read(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         """Return the rows of a query."""
-        session = self._session()
-        with session.lock:
-            try:
-                return (session.handle or self._open(session)).execute(sql, parameters).fetchall()
-            except sqlite3.Error as exc:
-                raise file.translated(exc, self.path, writing=False) from exc
+        return self._operate(self._session(), _rows, sql, parameters)
 
     def read_parts(self, sql: str, parts: Iterable[Sequence[Any]]) -> list[Any]:
         """Return the rows of a query, run once for each of *parts* over one state."""
-        session = self._session()
-        rows = []
-        with session.lock:
-            try:
-                handle = session.handle or self._open(session)
-                handle.execute("BEGIN")
-                try:
-                    for parameters in parts:
-                        rows += handle.execute(sql, parameters).fetchall()
-                finally:
-                    handle.execute("ROLLBACK")
-            except sqlite3.Error as exc:
-                raise file.translated(exc, self.path, writing=False) from exc
-        return rows
+        return self._operate(self._session(), _rows_of_parts, sql, parts)
 
     def read_until(self, sql: str, parameters: Sequence[Any], enough: int) -> list[Any]:
         """Return rows until their last columns (bytes) add up to *enough*; no more is fetched."""
-        session = self._session()
-        rows, size = [], 0
-        with session.lock:
-            try:
-                cursor = (session.handle or self._open(session)).execute(sql, parameters)
-                for row in cursor:
-                    rows.append(row)
-                    size += len(row[-1])
-                    if size >= enough:
-                        break
-                cursor.close()
-            except sqlite3.Error as exc:
-                raise file.translated(exc, self.path, writing=False) from exc
-        return rows
+        return self._operate(self._session(), _rows_until, sql, (parameters, enough))
 
     def write(self, sql: str, parameters: Sequence[Any]) -> tuple[list[Any], int]:
         """Run one statement as a transaction of its own; return its rows, and how many it changed.
 
         SQLite takes the write lock when such a statement begins, as BEGIN IMMEDIATE does.
+
+        Raises:
+            sqlite3.IntegrityError: the layout forbids it; the caller alone knows what that means.
         """
-        session = self._session()
-        with session.lock:
-            self._queue()
-            try:
-                cursor = self._writable(session).execute(sql, parameters)
-                return cursor.fetchall(), cursor.rowcount
-            except sqlite3.IntegrityError:
-                raise  # the caller's: it alone knows which rule was broken
-            except sqlite3.Error as exc:
-                raise self._failed(exc, session, writing=True) from exc
-            finally:
-                self._writers.release()
+        return self._in_turn(self._execute, sql, parameters)
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the block as one write transaction: all of it, or on any exception nothing."""
-        session = self._session()
-        committing = False
-        with session.lock:
-            self._queue()
-            try:
-                handle = self._writable(session)
-                handle.execute("BEGIN IMMEDIATE")
-                try:
-                    yield handle
-                    committing = True
-                    handle.execute("COMMIT")
-                except BaseException:
-                    if handle.in_transaction:
-                        handle.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as exc:
-                raise self._failed(exc, session, writing=committing) from exc
-            finally:
-                self._writers.release()
+    def transaction(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return ``work(cursor, *arguments)``, run as one transaction: all of it or nothing.
 
-    def _queue(self) -> None:
+        An exception of *work* undoes what it did.
+        """
+        done: T = self._in_turn(self._transact, work, arguments)
+        return done
+
+    def _in_turn(self, work: Callable[..., T], what: Any, arguments: Any) -> T:
         # SQLite's waiters poll and sleep, and the latest may be served first for seconds. Our
         # threads queue here, so that the process as a whole has one waiter at most.
-        if not self._writers.acquire(timeout=self._timeout):
+        session = self._session()
+        done: T = self.exclusively(
+            self._operate, session, work, what, arguments, timeout=self._timeout
+        )
+        return done
+
+    def _operate(self, session: Session, work: Callable[..., T], what: Any, arguments: Any) -> T:
+        """Return ``work(session, what, arguments)``; whatever breaks it off, nothing stays open."""
+        lock = session.lock
+        if lock._is_owned():
             raise Unavailable(
-                f"{self.place}: other threads were writing for longer than timeout=; nothing was "
-                f"changed: try again"
+                f"{self.place}: this thread is in the middle of an operation here, which a signal "
+                f"handler or a finaliser interrupted; nothing was changed: do it outside of them"
             )
+        with lock:
+            try:
+                if session.trusted_until < monotonic():
+                    self._trust(session)
+                return work(session, what, arguments)
+            except BaseException as exc:
+                session.settle()
+                if isinstance(exc, (StoreError, sqlite3.IntegrityError)):
+                    raise
+                if isinstance(exc, _RAISED):
+                    raise self._failed(exc, session, writing=False) from exc
+                raise
+
+    def _execute(
+        self, session: Session, sql: str, parameters: Sequence[Any]
+    ) -> tuple[list[Any], int]:
+        if self._log.due <= 0 or not session.writable:
+            self._prepare(session)
+        cursor = session.cursor
+        try:
+            rows = cursor.execute(sql, parameters).fetchall()
+        except sqlite3.IntegrityError:
+            raise
+        except _RAISED as exc:
+            raise self._failed(exc, session, writing=True) from exc
+        if not session.is_found():
+            raise self._moved(writing=True)
+        changed = cursor.rowcount
+        self._log.due -= changed if changed > 0 else 1
+        return rows, changed
+
+    def _transact(self, session: Session, work: Callable[..., T], arguments: Any) -> T:
+        handle = self._prepare(session)
+        changed = handle.total_changes
+        begun = session.begin("BEGIN IMMEDIATE")
+        result = work(session.cursor, *arguments)
+        if not session.is_found():
+            raise self._moved(writing=False)
+        try:
+            session.end("COMMIT", begun)
+        except sqlite3.Error as exc:
+            raise self._failed(exc, session, writing=True) from exc
+        if not session.is_found():
+            raise self._moved(writing=True)
+        self._log.due -= max(1, handle.total_changes - changed)
+        return result
+
+    def _prepare(self, session: Session) -> sqlite3.Connection:
+        """Return the session's handle, ready for a write."""
+        if not session.writable:  # it would stay so for ever
+            self._open(session)
+        handle = session.handle
+        assert handle is not None
+        self._log.tend(handle)
+        return handle
 
     def close(self) -> None:
-        """Close the sessions of all threads, each when what it does is done."""
-        with self.lock:
-            for session in list(self._sessions):
+        """Close the sessions of all threads, each when what it does is done.
+
+        Not one that this very thread is using: it is called from a signal handler then.
+        """
+        for session in list(self._sessions):
+            if not session.lock._is_owned():
                 with session.lock:
                     session.close()
 
     # --- forks -------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """Wait for every session to finish, close it, and hold it until after the fork."""
-        self.lock.acquire()  # from here on no thread gets a new session
-        self._forking = True  # nor begins a new operation: a busy one would never let us in
-        self._held[:] = self._sessions
-        for session in self._held:
-            session.lock.acquire()
-            session.close()
+        """Wait for every session to finish, close it, and hold it until after the fork.
+
+        Not for one that this very thread is using: it is called from a signal handler then.
+        """
+        self._gate.acquire()
+        self._forking = True  # no thread begins an operation: a busy one would never let us in
+        super().before_fork()
+        for session in list(self._sessions):
+            if not session.lock._is_owned():
+                self._held.append(session)
+                session.lock.acquire()
+                session.close()
 
     def after_fork_in_parent(self) -> None:
         """Let the threads go on; each opens its handle again."""
         for session in self._held:
-            session.lock.release()
+            with suppress(RuntimeError):  # a signal came before it was got
+                session.lock.release()
         self._held.clear()
+        super().after_fork_in_parent()
         self._forking = False
-        self.lock.release()
+        self._gate.release()
 
     def begin_anew(self) -> None:
-        """Forget the other threads' sessions: their threads do not exist here."""
+        """Give up what is the parent's; its other threads do not exist here."""
         super().begin_anew()
+        for session in list(self._sessions):
+            session.begin_anew()
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._local = threading.local()
-        self._sessions: set[_Session] = set()
-        self._held: list[_Session] = []
+        self._gate = threading.RLock()
+        self._held: list[Session] = []
         self._forking = False
-        self._writers = threading.Lock()
 
     # --- sessions ----------------------------------------------------------------------------
 
-    def _session(self) -> _Session:
-        while self._forking:
-            with self.lock:  # held by the thread that forks
+    def _session(self) -> Session:
+        notice()
+        if self._forking:
+            with self._gate:
                 pass
         try:
-            session: _Session = self._local.session
+            session: Session = self._local.session
         except AttributeError:
-            with self.lock:
-                session = self._local.session = _Session()
-                self._sessions.add(session)
+            with self._gate:  # a fork must know all sessions
+                session = Session(self.place)
                 self._local.lease = _Lease(session, self._sessions)
+                self._local.session = session
         return session
 
-    def _open(self, session: _Session) -> sqlite3.Connection:
-        if not self._checked:
-            file.ensure(self.path)
-            file.check(self.path)
-            self._checked = True
-        handle = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",  # never creates: see sqlite_file
-            uri=True,
-            timeout=self._timeout,
-            isolation_level=None,
-            check_same_thread=False,  # a fork closes the handles of all threads
-        )
-        try:
-            handle.execute(f"PRAGMA synchronous={_SYNCHRONOUS[self.durability]}")
-        except BaseException:
-            handle.close()
-            raise
-        session.handle, session.writable = handle, file.may_write(self.path)
-        return handle
+    def _trust(self, session: Session) -> None:
+        """Make sure of the session's handle: no transaction in it, and the file at the path.
 
-    def _failed(self, exc: sqlite3.Error, session: _Session, *, writing: bool) -> StoreError:
-        error = file.translated(exc, self.path, writing=writing)
+        Raises:
+            Unavailable: another file stands there now; from now on that is worked with.
+        """
+        if session.handle is None or session.handle.in_transaction or session.passing:
+            self._open(session)  # in one: a second interrupt broke off the rolling back
+        elif not session.is_whole():
+            raise self._moved(writing=False)
+        if not session.passing:
+            session.trusted_until = monotonic() + _TRUSTED
+
+    def _open(self, session: Session) -> None:
+        session.close()
+        durability = self.durability
+        file.ensure(self.path)
+        standing = identity(self.place)
+        if standing not in {other.file for other in list(self._sessions)}:
+            file.check(self.path)
+        session.passing = file.is_unchanging(self.path)
+        session.writable = faults.may_write(self.path)
+        session.open(standing, file.connecting(self.path, self._timeout), durability)
+        self._log.due = 0
+
+    # --- errors ------------------------------------------------------------------------------
+
+    def _failed(self, exc: Exception, session: Session, *, writing: bool) -> StoreError:
+        if session.handle is not None and not session.is_whole():
+            return self._moved(writing=writing)
+        error = faults.translated(exc, self.path, writing=writing)
         if isinstance(error, ReadOnly):
             session.close()  # else its side files would keep the rights of this moment
         return error
 
-    def _writable(self, session: _Session) -> sqlite3.Connection:
-        # A handle that SQLite could open for reading only would stay so for ever.
-        if not session.writable:
-            session.close()
-        return session.handle or self._open(session)
+    def _moved(self, *, writing: bool) -> StoreError:
+        """Close what is open on a file that is no longer at the path; return the error to raise."""
+        for session in list(self._sessions):
+            session.close_if_idle()
+        what = f"{self.place}: the file was removed, renamed or replaced while it was open"
+        if writing:
+            return OutcomeUnknown(
+                f"{what}; the change is in the one that was there, if anywhere: read it back"
+            )
+        return Unavailable(f"{what}; nothing was changed: repeat, with the one that is there now")
+
+
+def _rows(session: Session, sql: str, parameters: Sequence[Any]) -> list[Any]:
+    return session.cursor.execute(sql, parameters).fetchall()
+
+
+def _rows_of_parts(session: Session, sql: str, parts: Iterable[Sequence[Any]]) -> list[Any]:
+    rows: list[Any] = []
+    begun = session.begin("BEGIN")
+    for parameters in parts:
+        rows += _rows(session, sql, parameters)
+    session.end("ROLLBACK", begun)
+    return rows
+
+
+def _rows_until(session: Session, sql: str, asked: tuple[Sequence[Any], int]) -> list[Any]:
+    parameters, enough = asked
+    rows, size = [], 0
+    for row in session.cursor.execute(sql, parameters):
+        rows.append(row)
+        size += len(row[-1])
+        if size >= enough:
+            session.cursor.execute(NOTHING)
+            break
+    return rows

@@ -1,200 +1,194 @@
-"""The SQLite file: how it comes to be, what proves it ours, and what its errors mean.
-
-One file holds all collections and counters, to be read with any SQLite tool::
-
-    SELECT key, record FROM records WHERE collection = 'tickets';
-    SELECT name, value FROM counters;
+"""The SQLite file: how it comes to be, what proves it ours, and how it is opened.
 
 A new file is built aside and linked into place whole, so an empty or half-made one at the path
 is damage, never a beginning.
 """
 
 import os
+import re
 import secrets
-import shutil
 import sqlite3
+import stat
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
-from napixd_store.disk import make_private_folder, sync_folder
-from napixd_store.disk import translated as of_the_system
-from napixd_store.errors import (
-    ConfigError,
-    CorruptData,
-    OutcomeUnknown,
-    ReadOnly,
-    StoreError,
-    StoreFull,
-    Unavailable,
-)
+from napixd_store import disk
+from napixd_store.backends.sqlite import layout, log
+from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length, translated
+from napixd_store.errors import ConfigError, CorruptData, StoreError
 
 MINIMUM_SQLITE = (3, 37, 0)
 """STRICT tables, which keep an integer from turning into a float at 2**63."""
 
-APPLICATION_ID = 0x4E50_5844  # "NPXD", in the header of every file of ours
-SCHEMA_VERSION = 1
+_ALONE = "mode=ro&immutable=1"
+"""How SQLite opens a file without its log; by ``immutable=1`` alone it would create one."""
 
-_SCHEMA = """
-CREATE TABLE collections (
-    id    INTEGER PRIMARY KEY,
-    name  TEXT NOT NULL UNIQUE,
-    holes INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE entries (
-    seq        INTEGER PRIMARY KEY,
-    collection INTEGER NOT NULL REFERENCES collections,
-    key        TEXT NOT NULL,
-    record     BLOB NOT NULL,
-    UNIQUE (collection, key)
-) STRICT;
-CREATE TRIGGER holes AFTER DELETE ON entries BEGIN
-    UPDATE collections SET holes = holes + 1 - max(0, old.seq - coalesce(
-        (SELECT max(seq) FROM entries WHERE seq > id << 40 AND seq < (id + 1) << 40), id << 40
-    )) WHERE id = old.collection;
-END;
-CREATE TABLE counters (
-    name  TEXT PRIMARY KEY,
-    value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE VIEW records AS
-    SELECT name AS collection, key, CAST(record AS TEXT) AS record
-    FROM entries JOIN collections ON collections.id = entries.collection;
-"""
-# An entry's seq is its collection's id * 2**40 + n, with n counting up from 1. So the entries of a
-# collection lie together in the order of insertion without an index for it, and its size is the
-# newest n less the holes, the numbers below it that are free: a new entry, the commonest write of
-# all, touches no second table. A collection's row outlives its drop, for other processes know
-# its id.
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_ASIDE = re.compile(r"\.sqlite-[0-9a-f]{16}\.new(-journal)?")
+_ABANDONED = 3600
+"""Seconds after which nobody builds a file any more."""
 
-_PRIVATE_FILE = 0o600
-_A_PAGE_OR_TWO = 64 * 1024
+
+# --- creation -------------------------------------------------------------------------------------
 
 
 def ensure(path: Path) -> None:
     """Create the database at *path* unless something is there already.
 
     Raises:
+        ConfigError: the path is too long.
+        CorruptData: a log is there already, of a file that is gone: SQLite would play it in.
         ReadOnly, StoreFull, Unavailable: it cannot be created; nothing is left behind.
     """
     if os.path.lexists(path):
         return
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    left = [side for side in (f"{path}-wal", f"{path}-journal") if _has_content(side)]
+    if left and not os.path.lexists(path):  # else another process made it, and wrote to it
+        raise CorruptData(
+            f"{path} is gone, but {left[0]} holds the last writes to it; nothing was changed: put "
+            f"the file back, or move that away to begin with an empty one"
+        )
+    check_length(path)
+    aside = path.with_name(f".sqlite-{secrets.token_hex(8)}.new")
     try:
-        make_private_folder(path.parent)
-        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE_FILE))
+        disk.make_private_folder(path.parent)
+        _clear(path)
         try:
+            disk.opened(str(aside), _NEW, partial(disk.give_to_owner_of, str(path.parent)))
             _build(aside)
-            try:
+            with suppress(FileExistsError):  # another process was faster; its file is as good
                 os.link(aside, path)
-            except FileExistsError:
-                return  # another process was faster; its file is as good
         finally:
-            aside.unlink()
-        sync_folder(str(path.parent))
+            aside.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as exc:
         raise translated(exc, path, writing=False) from exc
+    disk.sync_folder(str(path.parent))
 
 
 def _build(path: Path) -> None:
-    database = sqlite3.connect(path, isolation_level=None)
-    try:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA synchronous=FULL")
-        database.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.executescript(f"BEGIN; {layout.SCHEMA} COMMIT;")
+        database.execute(f"PRAGMA application_id = {layout.APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {layout.VERSION}")
+        database.execute(f"PRAGMA schema_version = {log.first_cookie()}")
         database.execute("PRAGMA journal_mode=WAL")
-    finally:
-        database.close()
+
+
+def _clear(path: Path) -> None:
+    """Remove what processes left that were killed while they built a file in this folder."""
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if _ASIDE.fullmatch(entry.name) and _is_left(entry.path, path):
+                os.unlink(entry.path)
+
+
+def _is_left(aside: str, path: Path) -> bool:
+    if os.path.exists(path) and os.path.samefile(aside, path):
+        return True  # in place
+    return time.time() - os.lstat(aside).st_mtime > _ABANDONED
+
+
+def _has_content(path: str) -> bool:
+    return os.path.exists(path) and os.path.getsize(path) > 0
+
+
+# --- proof ----------------------------------------------------------------------------------------
 
 
 def check(path: Path) -> None:
     """Make sure that *path* is a database of ours that this version understands.
 
-    Looks through a read-only connection, so that a foreign file keeps every byte.
+    A foreign file keeps every byte.
 
     Raises:
-        CorruptData: it is no SQLite file, damaged, another program's, or from a newer version.
+        CorruptData: it is no SQLite file, damaged, another program's, or from a newer version, or
+            its log is another file's.
         ReadOnly, Unavailable: it cannot be opened.
     """
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder, not a file: check path=")
-    if path.is_file() and path.stat().st_size == 0:
-        raise CorruptData(f"{path} is empty: a database was truncated here; {_UNTOUCHED}")
+    _check_facts(path)
     try:
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
+        cookie = _prove(path, _ALONE)  # the file alone, which is soon done
+    except StoreError:
+        if is_unchanging(path):
+            raise
+        log.check(path, log.cookie_of(path))
+        _prove(path, "mode=ro")  # others write to it, or it takes the log to make sense of it
+    else:
+        log.check(path, cookie)
+
+
+def _check_facts(path: Path) -> None:
+    with suppress(OSError):  # SQLite will say what is wrong
+        facts = os.stat(path)
+        if stat.S_ISDIR(facts.st_mode):
+            raise ConfigError(f"{path} is a folder, not a file: check path=")
+        if stat.S_ISREG(facts.st_mode) and facts.st_size == 0:
+            raise CorruptData(f"{path} is empty: a database was truncated here; {UNTOUCHED}")
+        if facts.st_nlink > 1:
+            _clear(path)
+
+
+def _prove(path: Path, way: str) -> int:
+    """Look at *path* in a *way* that writes nothing; return the cookie that is found there."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)) as database:
             application = database.execute("PRAGMA application_id").fetchone()[0]
             version = database.execute("PRAGMA user_version").fetchone()[0]
-            database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            cut = _is_cut(database, path)
-        finally:
-            database.close()
+            cut, cookie = _is_cut(database, path), log.cookie_in(database)
     except sqlite3.Error as exc:
         raise translated(exc, path, writing=False) from exc
-    if application != APPLICATION_ID:
-        raise CorruptData(f"{path} is another program's SQLite database; {_UNTOUCHED}")
+    if application != layout.APPLICATION_ID:
+        raise CorruptData(f"{path} is another program's SQLite database; {UNTOUCHED}")
     if cut:
-        raise CorruptData(f"{path} was truncated inside its last page; {_UNTOUCHED}")
-    if version != SCHEMA_VERSION:
+        raise CorruptData(f"{path} was truncated inside its last page; {UNTOUCHED}")
+    if version != layout.VERSION:
         raise CorruptData(
             f"{path} was written by a newer napixd-store (schema {version}; this one knows "
-            f"{SCHEMA_VERSION}): upgrade napixd-store; {_UNTOUCHED}"
+            f"{layout.VERSION}): upgrade napixd-store; {UNTOUCHED}"
         )
+    return cookie
 
 
 def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
     """Whether the file ends inside a page, which SQLite takes for a whole one."""
     (page_size,) = database.execute("PRAGMA page_size").fetchone()
-    if path.stat().st_size % page_size == 0:
+    if os.path.getsize(path) % page_size == 0:
         return False
-    log = path.with_name(f"{path.name}-wal")
-    if not log.exists() or log.stat().st_size == 0:
+    if not _has_content(log.beside(path)):
         return True
     # A page that was being copied from the log when the machine stopped is whole in the log.
     return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
 
 
-_UNTOUCHED = "it was left untouched: move it away or name another path"
+# --- handles --------------------------------------------------------------------------------------
 
 
-def translated(exc: Exception, path: Path, *, writing: bool) -> StoreError:
-    """Return what *exc* means to a caller; *writing* says whether a commit was under way."""
-    said = str(exc)
-    text = said.lower()
-    if isinstance(exc, OSError):
-        return of_the_system(exc, path)
-    if "not a database" in text or "malformed" in text or "no such table" in text:
-        return CorruptData(f"{path}: {said}; {_UNTOUCHED}")
-    if "full" in text or (("i/o error" in text or "unable to open" in text) and _is_full(path)):
-        return StoreFull(
-            f"{path}: the disk is full; nothing was changed and the old data is intact: free "
-            f"some space and repeat"
-        )
-    if "readonly" in text or ("unable to open" in text and not may_write(path)):
-        return ReadOnly(
-            f"{path}: no right to write it, or to make SQLite's -wal and -shm files beside it; "
-            f"nothing was changed: check the rights of the file and its folder"
-        )
-    if "locked" in text:
-        return Unavailable(
-            f"{path}: locked by other writers for longer than timeout=; nothing was changed: "
-            f"try again"
-        )
-    if "unable to open" in text:
-        return ConfigError(f"{path}: {said}; nothing was changed: check path=")
-    if "too big" in text:
-        return StoreFull(f"{path}: {said}; nothing was changed")
-    if writing:
-        return OutcomeUnknown(f"{path}: {said}; the change may or may not be stored: read it back")
-    return Unavailable(f"{path}: {said}; nothing was changed")
+def connecting(path: Path, timeout: float) -> Callable[[], sqlite3.Connection]:
+    """Return what opens a handle on the database at *path*, and never creates one."""
+    way = _ALONE if is_unchanging(path) else "mode=rw"
+    return partial(
+        sqlite3.connect,
+        f"{path.as_uri()}?{way}",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,  # a fork closes the handles of all threads
+    )
 
 
-def _is_full(path: Path) -> bool:
+def is_unchanging(path: Path) -> bool:
+    """Whether the file is on a read-only mount, and all that was written is in it.
+
+    There SQLite cannot make the files by which processes see each other, so it must be told that
+    nobody writes. Elsewhere the same file may be mounted writable: a handle that was opened so
+    may serve one operation, and nothing it read is kept.
+    """
     try:
-        return shutil.disk_usage(path.parent).free < _A_PAGE_OR_TWO
+        read_only = os.statvfs(path).f_flag & os.ST_RDONLY
     except OSError:
-        return False
-
-
-def may_write(path: Path) -> bool:
-    """Say whether SQLite can write here, which takes rights in the folder as well."""
-    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+        return False  # SQLite will say what is wrong
+    return bool(read_only) and not _has_content(log.beside(path))

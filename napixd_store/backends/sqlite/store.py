@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from napixd_store.backends.sqlite.counter import SQLiteCounter
 from napixd_store.backends.sqlite.database import Database, open_database
 from napixd_store.base import StoreBackend
-from napixd_store.changes import ABSENT, Changes, Expectation, Expected, unmet
+from napixd_store.changes import ABSENT, PRESENT, Changes, Expectation, Expected, unmet
 from napixd_store.connections import connect
 from napixd_store.options import bind
 
@@ -16,36 +16,48 @@ V = TypeVar("V")
 
 _AT_ONCE = 200  # keys in one statement, which is prepared once however many are asked
 _BATCH_BYTES = 2**20
+_FEWEST, _MOST = 10, 1000  # rows in the first batch of an iteration, and in a late one
 _PLACES = ",".join("?" * _AT_ONCE)
 
+# A collection's number belongs to the file, and another file may give it to another collection.
+# So each statement looks it up, which costs no more than to be told it.
 _ID = "SELECT id FROM collections WHERE name = ?"
-_NEW_ID = "INSERT INTO collections (name) VALUES (?) ON CONFLICT DO NOTHING"
+_NEW_ID = "INSERT INTO collections (name) VALUES (?) RETURNING id"
+_OWN = "seq > id << 40 AND seq < (id + 1) << 40"
 _COLLECTIONS = (
-    "SELECT name FROM collections WHERE EXISTS "
-    "(SELECT 1 FROM entries WHERE seq > id << 40 AND seq < (id + 1) << 40) ORDER BY name"
+    f"SELECT name FROM collections WHERE EXISTS (SELECT 1 FROM entries WHERE {_OWN}) ORDER BY name"
 )
 
-_ONE = "SELECT record FROM entries WHERE collection = ? AND key = ?"
-_MANY = f"SELECT key, record FROM entries WHERE collection = ? AND key IN ({_PLACES})"
-_ALL = "SELECT key, record FROM entries WHERE seq > ? AND seq < ? ORDER BY seq"
-_NEXT = "SELECT seq, key, record FROM entries WHERE seq > ? AND seq < ? ORDER BY seq LIMIT 1000"
-_NEWEST = "SELECT max(seq) FROM entries WHERE seq > ? AND seq < ?"
-_NEWER = "SELECT count(*), max(seq) FROM entries WHERE seq > ? AND seq < ?"
-_SIZE = f"SELECT ({_NEWEST}) - (id << 40) - holes FROM collections WHERE id = ?"
-_HOLES = "UPDATE collections SET holes = holes + ? WHERE id = ?"
+_ONE = f"SELECT record FROM entries WHERE collection = ({_ID}) AND key = ?"
+_MANY = f"SELECT key, record FROM entries WHERE collection = ({_ID}) AND key IN ({_PLACES})"
+_ALL = f"SELECT key, record FROM collections JOIN entries ON {_OWN} WHERE name = ? ORDER BY seq"
+_NEXT = (
+    "SELECT seq - (id << 40), key, record FROM collections JOIN entries "
+    "ON seq > (id << 40) + ? AND seq <= (id << 40) + ? WHERE name = ? ORDER BY seq LIMIT ?"
+)
+_LAST = f"coalesce((SELECT max(seq) FROM entries WHERE {_OWN}) - (id << 40), 0)"
+_NEWEST = f"SELECT {_LAST} FROM collections WHERE name = ?"
+_SIZE = f"SELECT max(0, {_LAST} - holes) FROM collections WHERE name = ?"
 
 _INSERT = (
-    "INSERT INTO entries (collection, key, record, seq) "
-    f"VALUES (?, ?, ?, 1 + coalesce(({_NEWEST}), ?)) "
+    f"INSERT INTO entries (collection, key, record, seq) VALUES (({_ID}), ?, ?, "
+    f"(SELECT (id << 40) + 1 + {_LAST} FROM collections WHERE name = ?)) "
 )
 _OR_REPLACE = "ON CONFLICT (collection, key) DO UPDATE SET record = excluded.record"
 _PUT = _INSERT + _OR_REPLACE
 _PUT_NEW = _INSERT + "ON CONFLICT DO NOTHING"
+_REPLACE = f"UPDATE entries SET record = ? WHERE collection = ({_ID}) AND key = ?"
+_REPLACE_IF = f"{_REPLACE} AND record = ?"
+_DELETE = f"DELETE FROM entries WHERE collection = ({_ID}) AND key = ?"
+_DELETE_IF = f"{_DELETE} AND record = ?"
+_CLEAR = f"DELETE FROM entries WHERE seq > ({_ID}) << 40 AND seq < (({_ID}) + 1) << 40"
+
+# Inside a transaction the number stays what it is.
 _PUT_MANY = "INSERT INTO entries (record, collection, key, seq) VALUES (?, ?, ?, ?) " + _OR_REPLACE
-_REPLACE = "UPDATE entries SET record = ? WHERE collection = ? AND key = ?"
-_DELETE = "DELETE FROM entries WHERE collection = ? AND key = ?"
-_IF_STILL = " AND record = ?"
-_CLEAR = "DELETE FROM entries WHERE seq > ? AND seq < ?"
+_REPLACE_MANY = "UPDATE entries SET record = ? WHERE collection = ? AND key = ?"
+_DELETE_MANY = "DELETE FROM entries WHERE collection = ? AND key = ?"
+_NEWER = "SELECT count(*), max(seq) FROM entries WHERE seq > ? AND seq < ?"
+_HOLES = "UPDATE collections SET holes = holes + ? WHERE id = ?"
 
 _pair = itemgetter(1, 2)
 
@@ -56,7 +68,9 @@ class SQLiteStore(StoreBackend[V]):
     Guarantees: atomic among threads and processes; safe across forks. Durability ``power``:
     what was acknowledged survives a power cut; with ``durability='process'`` it survives
     kill -9, and a power cut may take the last writes back, never more. `update` is one
-    transaction. Iterating takes constant memory and holds no lock between batches.
+    transaction. Iterating takes constant memory, holds no lock between batches, and ends: what is
+    added meanwhile is not met. If the file is removed, renamed or replaced, one operation raises
+    `Unavailable` or, if it was writing, `OutcomeUnknown`; the next works on what is there then.
 
     >>> users = SQLiteStore("users", {"path": "doc.sqlite"})
     >>> users["alice"] = {"mail": "alice@example.com"}
@@ -70,24 +84,27 @@ class SQLiteStore(StoreBackend[V]):
     counter = SQLiteCounter
     _connection: Database
 
-    _id: int | None = None  # never changes once it is given, whoever drops the collection
-
     def _get(self, text: str) -> bytes | None:
-        rows = self._connection.read(_ONE, (self._id or self._find(), text))
+        rows = self._connection.read(_ONE, (self._collection, text))
         return rows[0][0] if rows else None
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
         if keys is None:
-            return dict(self._connection.read(_ALL, self._range(self._id or self._find())))
+            return dict(self._connection.read(_ALL, (self._collection,)))
         return dict(self._connection.read_parts(_MANY, self._in_parts(keys)))
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        if len(changes) != 1 or expected.keys() - changes.keys():
-            self._write_many(changes, expected)
+        if len(changes) != 1 or (expected and expected.keys() - changes.keys()):
+            self._connection.transaction(self._write_many, changes, expected)
             return
         ((text, record),) = changes.items()
         wanted = expected.get(text)
-        if not self._write_one(text, record, wanted) and wanted is not None:
+        try:
+            changed = self._write_one(text, record, wanted)
+        except sqlite3.IntegrityError:  # the file has no number for this collection yet
+            self._connection.transaction(self._write_many, changes, expected)
+            return
+        if not changed and wanted is not None:
             raise self._conflict([text])
 
     def _write_one(
@@ -97,62 +114,63 @@ class SQLiteStore(StoreBackend[V]):
 
         To delete a key that is wanted to be absent is to change nothing, wherever it holds.
         """
-        id = self._id or self._given()
-        if record is None and wanted is ABSENT:
-            return self._get(text) is None
-        if record is not None and (wanted is None or wanted is ABSENT):
-            first, end = self._range(id)
-            put = _PUT if wanted is None else _PUT_NEW
-            return self._connection.write(put, (id, text, record, first, end, first))[1]
-        still, row = (_IF_STILL, (id, text, wanted)) if type(wanted) is bytes else ("", (id, text))
+        name, write = self._collection, self._connection.write
         if record is None:
-            return self._connection.write(_DELETE + still, row)[1]
-        return self._connection.write(_REPLACE + still, (record, *row))[1]
+            if type(wanted) is bytes:
+                return write(_DELETE_IF, (name, text, wanted))[1]
+            return self._get(text) is None if wanted is ABSENT else write(_DELETE, (name, text))[1]
+        if wanted is None:
+            return write(_PUT, (name, text, record, name))[1]
+        if wanted is ABSENT:
+            return write(_PUT_NEW, (name, text, record, name))[1]
+        if wanted is PRESENT:
+            return write(_REPLACE, (record, name, text))[1]
+        return write(_REPLACE_IF, (record, name, text, wanted))[1]
 
-    def _write_many(self, changes: Changes, expected: Expected) -> None:
-        id = self._id or self._given()
-        with self._connection.transaction() as handle:
-            if expected:
-                current: dict[str, bytes] = {}
-                for parameters in self._in_parts(expected):
-                    current.update(handle.execute(_MANY, parameters))
-                refused = unmet(expected, current)
-                if refused:
-                    raise self._conflict(refused)
-            gone = [(id, text) for text, record in changes.items() if record is None]
-            if gone:
-                handle.executemany(_DELETE, gone)
-            put = [(record, id, text) for text, record in changes.items() if record is not None]
-            # Most batches are all known or all new. The first key tells which is worth a try.
-            known = put and handle.execute(_ONE, put[0][1:]).fetchone() is not None
-            if not known or handle.executemany(_REPLACE, put).rowcount < len(put):
-                self._put_all(handle, id, put)
+    def _write_many(self, cursor: sqlite3.Cursor, changes: Changes, expected: Expected) -> None:
+        if expected:
+            current: dict[str, bytes] = {}
+            for parameters in self._in_parts(expected):
+                current.update(cursor.execute(_MANY, parameters))
+            refused = unmet(expected, current)
+            if refused:
+                raise self._conflict(refused)
+        name = (self._collection,)
+        ((id,),) = cursor.execute(_ID, name).fetchall() or cursor.execute(_NEW_ID, name).fetchall()
+        gone = [(id, text) for text, record in changes.items() if record is None]
+        if gone:
+            cursor.executemany(_DELETE_MANY, gone)
+        put = [(record, id, text) for text, record in changes.items() if record is not None]
+        # Most batches are all known or all new. The first key tells which is worth a try.
+        old = put and cursor.execute(_ONE, (self._collection, put[0][2])).fetchone() is not None
+        if not old or cursor.executemany(_REPLACE_MANY, put).rowcount < len(put):
+            self._put_all(cursor, id, put)
 
-    def _put_all(self, handle: sqlite3.Connection, id: int, put: list[tuple[Any, ...]]) -> None:
-        first, end = self._range(id)
-        newest = handle.execute(_NEWEST, (first, end)).fetchone()[0] or first
-        handle.executemany(_PUT_MANY, [(*row, seq) for seq, row in enumerate(put, newest + 1)])
+    def _put_all(self, cursor: sqlite3.Cursor, id: int, put: list[tuple[Any, ...]]) -> None:
+        newest = (id << 40) + cursor.execute(_NEWEST, (self._collection,)).fetchone()[0]
+        cursor.executemany(_PUT_MANY, [(*row, seq) for seq, row in enumerate(put, newest + 1)])
         # A key that was there keeps its place, so the number meant for it stays free.
-        new, last = handle.execute(_NEWER, (newest, end)).fetchone()
+        new, last = cursor.execute(_NEWER, (newest, (id + 1) << 40)).fetchone()
         if new and last - newest > new:
-            handle.execute(_HOLES, (last - newest - new, id))
+            cursor.execute(_HOLES, (last - newest - new, id))
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        last, end = self._range(self._id or self._find())
-        while True:
-            batch = self._connection.read_until(_NEXT, (last, end), _BATCH_BYTES)
+        # What is added from here on comes behind the newest: who renames as he iterates ends.
+        last, newest = 0, self._first(_NEWEST)
+        at_once = _FEWEST
+        while last < newest:
+            parameters = (last, newest, self._collection, at_once)
+            batch = self._connection.read_until(_NEXT, parameters, _BATCH_BYTES)
             if not batch:
                 return
             yield from map(_pair, batch)
-            last = batch[-1][0]
+            last, at_once = batch[-1][0], min(at_once * 10, _MOST)
 
     def _count(self) -> int:
-        id = self._id or self._find()
-        rows = self._connection.read(_SIZE, (*self._range(id), id))
-        return rows[0][0] or 0 if rows else 0
+        return self._first(_SIZE)
 
     def _drop(self) -> None:
-        self._connection.write(_CLEAR, self._range(self._id or self._find()))
+        self._connection.write(_CLEAR, (self._collection, self._collection))
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
@@ -162,28 +180,14 @@ class SQLiteStore(StoreBackend[V]):
         assert isinstance(database, Database)
         return [name for (name,) in database.read(_COLLECTIONS, ())]
 
-    def _find(self) -> int:
-        """Return the collection's id; 0, which no collection has, before its first write."""
-        rows = self._connection.read(_ID, (self.collection,))
-        if not rows:
-            return 0
-        self._id = int(rows[0][0])
-        return self._id
-
-    def _given(self) -> int:
-        """Return the collection's id, given to it now if need be."""
-        if not self._find():
-            self._connection.write(_NEW_ID, (self.collection,))
-        return self._find()
-
-    @staticmethod
-    def _range(id: int) -> tuple[int, int]:
-        """Return the numbers between which the seq of all entries of a collection is."""
-        return id << 40, (id + 1) << 40
+    def _first(self, sql: str) -> int:
+        """Return the number that *sql* gives for this collection; 0 before its first write."""
+        rows = self._connection.read(sql, (self._collection,))
+        return rows[0][0] if rows else 0
 
     def _in_parts(self, texts: Collection[str]) -> Iterator[tuple[Any, ...]]:
         """Yield the parameters of _MANY; the last part repeats a key until it has the length."""
-        id, listed = self._id or self._find(), list(texts)
+        listed = list(texts)
         for start in range(0, len(listed), _AT_ONCE):
             part = listed[start : start + _AT_ONCE]
-            yield (id, *part, *[part[-1]] * (_AT_ONCE - len(part)))
+            yield (self._collection, *part, *[part[-1]] * (_AT_ONCE - len(part)))
