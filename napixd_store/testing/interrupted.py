@@ -9,7 +9,7 @@ import pytest
 from napixd_store.base import StoreBackend
 from napixd_store.errors import Unavailable
 from napixd_store.testing.cases import Open, together
-from napixd_store.testing.moments import Interrupted, at, interrupt, spread
+from napixd_store.testing.moments import Interrupted, at, interrupt, not_for_ever, spread
 
 WRITES: dict[str, tuple[Callable[[StoreBackend[Any]], Any], dict[str, Any]]] = {
     "set": (lambda s: s.__setitem__("a", [2]), {"a": [2], "b": 2}),
@@ -42,6 +42,7 @@ class InterruptedContract:
     """What holds wherever a signal comes; a part of `StoreContract`."""
 
     @pytest.mark.parametrize("name", WRITES)
+    @not_for_ever()
     def test_an_interrupted_write_is_done_or_not_and_the_next_one_works(
         self, store: StoreBackend[Any], name: str
     ) -> None:
@@ -59,6 +60,7 @@ class InterruptedContract:
         assert kept
 
     @pytest.mark.parametrize("name", WRITES)
+    @not_for_ever()
     def test_a_handler_in_the_middle_of_a_write_is_refused_or_counts(
         self, store: StoreBackend[Any], name: str
     ) -> None:
@@ -78,6 +80,7 @@ class InterruptedContract:
             assert handled == 1 or not done or name == "clear"
             assert store.snapshot() == after
 
+    @not_for_ever()
     def test_an_interrupted_save_is_repeated_without_a_conflict(self, open: Open) -> None:
         def change(store: StoreBackend[Any]) -> StoreBackend[Any]:
             store["a"].append(2)

@@ -4,10 +4,15 @@ Python runs a signal's handler between two instructions: when a function is ente
 written in C returns. So does whatever is called here, a finaliser's part included.
 """
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+_TOO_LONG = 20.0  # seconds, for what takes less than one
 
 
 class Interrupted(BaseException):
@@ -30,12 +35,7 @@ def at(moment: int, handler: Callable[[], Any], call: Callable[[], Any]) -> None
             if passed == moment:
                 handler()
 
-    before = sys.getprofile()
-    sys.setprofile(pass_one)
-    try:
-        call()
-    finally:
-        sys.setprofile(before)
+    _run(call, pass_one)
 
 
 def spread(call: Callable[[], Any], most: int = 20) -> range:
@@ -46,10 +46,33 @@ def spread(call: Callable[[], Any], most: int = 20) -> range:
         nonlocal total
         total += event in ("call", "c_return")
 
+    _run(call, count)
+    return range(1, total + 1, 1 + total // most)
+
+
+@contextmanager
+def not_for_ever() -> Iterator[None]:
+    """Fail if the block waits for ever, as who waits for itself does."""
+    if threading.current_thread() is not threading.main_thread():  # it alone gets signals
+        yield
+        return
+
+    def fail(*_signal: object) -> None:
+        raise AssertionError(f"still waiting after {_TOO_LONG:g} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, _TOO_LONG, 1)  # again, if to leave takes for ever, too
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _run(call: Callable[[], Any], notice: Callable[[FrameType, str, object], None]) -> None:
     before = sys.getprofile()
-    sys.setprofile(count)
+    sys.setprofile(notice)
     try:
         call()
     finally:
         sys.setprofile(before)
-    return range(1, total + 1, 1 + total // most)

@@ -131,14 +131,14 @@ def test_no_name_crosses_the_slots(
         store.save()
         del store["{a}"]
         assert store.setdefault("new{x}y", 1) == 1
-        with store.edit("{b}", [5]) as _:
-            pass
+        with store.edit("{c}", []) as listed:
+            listed.append(5)
         assert (store.incr(name), store.pop("}{")) == (2, 1)
         assert store.get_many(["{b}", name, "{none}"]) == {"{b}": 1, name: 2}
         store.save()
-        left = {"{b}": 1, name: 2, "other": 1, "last": 1, "new{x}y": 1}
+        left = {"{b}": 1, "{c}": [5], name: 2, "other": 1, "last": 1, "new{x}y": 1}
         assert dict(store.items()) == store.snapshot() == left
-        assert (len(store), store.popitem()[0] in left) == (5, True)
+        assert (len(store), store.popitem()[0] in left) == (6, True)
         store.save()
         store.clear()
         store.save()

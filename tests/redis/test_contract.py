@@ -16,6 +16,7 @@ class OnServer:
 
 class TestRedisStore(OnServer, StoreContract):
     backend = "Redis"
+    ordered = True
 
 
 class TestRedisHashStore(OnServer, StoreContract):
