@@ -1,6 +1,6 @@
 """The records of a collection in memory: what `Memory` keeps and a working copy works on."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import isqrt
 
 from napixd_store.changes import Changes
@@ -32,6 +32,10 @@ class Records(dict[str, bytes]):
             return records
         pairs = {**self, **changes}.items()
         return Records((text, record) for text, record in pairs if record is not None)
+
+    def found(self, texts: Collection[str]) -> dict[str, bytes]:
+        """Return the records of those *texts* that are here."""
+        return {text: self[text] for text in texts if text in self}
 
     def texts(self) -> Iterator[str]:
         """Yield the keys' texts; the first costs the same however many there are.

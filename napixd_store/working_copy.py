@@ -41,10 +41,6 @@ class _Held:
         # By key and record, for the same record may stand under two keys.
         self.values: dict[tuple[str, int], tuple[str, bytes | None, Any]] = {}
 
-    def remember(self, text: str, record: bytes | None, value: Any) -> None:
-        """Let *value* be what reading *record* returns."""
-        self.values[text, id(record)] = (text, record, value)
-
     def differences(self) -> tuple[dict[str, bytes | None], Expected]:
         """Return the changes to `base`, first new keys in their order, and what they expect."""
         base, records = self.base, self.records
@@ -91,8 +87,7 @@ class WorkingCopy(Exclusive):
             return self.exclusively(self._encoded)
         held = self._loaded()
         with self.lock:
-            records = held.records
-            return {text: records[text] for text in keys if text in records}
+            return held.records.found(keys)
 
     def _get(self, text: str) -> bytes | None:
         return (self._held or self._loaded()).records.get(text)
@@ -230,7 +225,7 @@ class WorkingCopy(Exclusive):
         with suppress(InvalidValue):
             self._encode_one(text)
             if held.records.get(text) is record and self._dumps(text, value) == before:
-                held.remember(text, record, value)
+                held.values[text, id(record)] = (text, record, value)
 
     def _save(self, write: _Write) -> None:
         held = self._held

@@ -1,14 +1,23 @@
 """Write-back: what two working copies of one collection do to each other, what save() writes."""
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from napixd_store import Conflict, InvalidValue, Store, StoreBackend, Unavailable
+from napixd_store import (
+    Conflict,
+    InvalidValue,
+    OutcomeUnknown,
+    Store,
+    StoreBackend,
+    Unavailable,
+)
 from tests.processes import run, run_threads
+from tests.test_processes import in_untold_child
 
 COLLECTION = "written back"
 Open = Callable[..., StoreBackend[Any]]
@@ -350,6 +359,133 @@ def test_a_save_that_found_the_medium_locked_can_be_repeated(tmp_path):
     store.save()
 
     assert Store(COLLECTION, "SQLite", path=path).snapshot() == {"a": [1, 2]}
+
+
+# --- a save that was cut off --------------------------------------------------------------------
+
+
+@pytest.fixture
+def cut_off(open_store, seen, monkeypatch):
+    """A working copy whose save the medium took, but which raised all the same."""
+    seen.update(a=[1], b=[1], c=[1])
+    store = open_store()
+    store["a"].append(2)
+    store["new"] = 1
+    del store["c"]
+    write = store._write
+
+    def write_and_break_off(changes: Any, expected: Any) -> None:
+        write(changes, expected)
+        raise OutcomeUnknown("the line is dead")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_write", write_and_break_off)
+        with pytest.raises(OutcomeUnknown):
+            store.save()
+    assert seen == {"a": [1, 2], "b": [1], "new": 1}
+    return store
+
+
+def test_a_save_that_was_cut_off_is_repeated_with_what_changed_since(cut_off, seen):
+    cut_off["a"].append(3)
+    cut_off["c"] = "again"
+    cut_off.save()
+    assert cut_off == seen == {"a": [1, 2, 3], "b": [1], "new": 1, "c": "again"}
+
+
+def test_what_a_save_that_was_cut_off_wrote_can_be_taken_back(cut_off, seen):
+    cut_off["a"].pop()
+    cut_off["c"] = [1]
+    del cut_off["new"]
+    cut_off.save()
+    assert cut_off == seen == {"a": [1], "b": [1], "c": [1]}
+
+
+def test_what_others_wrote_after_a_save_that_was_cut_off_is_a_conflict(cut_off, seen):
+    seen.update(a="theirs", b="theirs")
+    cut_off["b"].append(2)
+    with pytest.raises(Conflict) as conflict:
+        cut_off.save()
+    assert sorted(conflict.value.keys) == ["a", "b"]
+    assert seen == {"a": "theirs", "b": "theirs", "new": 1}
+
+
+def test_a_save_that_was_refused_takes_nothing_of_others_for_its_own(open_store, seen, monkeypatch):
+    store = open_store()
+    store["a"] = 1
+
+    def refuse(_changes: Any, _expected: Any) -> None:
+        raise Unavailable("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_write", refuse)
+        with pytest.raises(Unavailable):
+            store.save()
+    seen["a"] = 1
+    with pytest.raises(Conflict):
+        store.save()
+
+
+# --- handlers and forks --------------------------------------------------------------------------
+
+
+def test_a_handler_in_the_middle_of_a_save_may_read_and_gets_no_write(
+    open_store, seen, monkeypatch
+):
+    store = open_store()
+    store["a"] = [1]
+    write = store._write
+    heard: list[Any] = []
+
+    def handle() -> None:
+        heard.append((store["a"], len(store), list(store), "b" in store, store.get_many(["a"])))
+        for refused in (
+            lambda: store.update(b=1),
+            lambda: store.incr("n"),
+            store.save,
+            store.reload,
+            store.snapshot,
+        ):
+            with pytest.raises(Unavailable, match="in the middle of a write"):
+                refused()
+
+    def write_and_handle(changes: Any, expected: Any) -> None:
+        handle()
+        write(changes, expected)
+
+    monkeypatch.setattr(store, "_write", write_and_handle)
+    store.save()
+    assert heard == [([1], 1, ["a"], False, {"a": [1]})]
+    assert store == seen == {"a": [1]}
+
+
+def test_a_child_that_nobody_was_told_of_saves_while_its_parent_is_saving(monkeypatch):
+    store = Store("forked", "Memory", writeback=True)
+    store["a"] = 1
+    saving, forked = threading.Event(), threading.Event()
+    write = store._write
+
+    def write_slowly(changes: Any, expected: Any) -> None:
+        saving.set()
+        assert forked.wait(20)
+        write(changes, expected)
+
+    monkeypatch.setattr(store, "_write", write_slowly)
+    thread = threading.Thread(target=store.save)
+    thread.start()
+    assert saving.wait(20)
+
+    def saved_in_child() -> bool:
+        forked.set()
+        store["b"] = 2
+        store.save()
+        return bool(store == {"a": 1, "b": 2})
+
+    assert in_untold_child(saved_in_child)
+    forked.set()
+    thread.join()
+    assert store == Store("forked", "Memory") == {"a": 1}
+    store.drop()
 
 
 # --- what save() writes --------------------------------------------------------------------------

@@ -101,8 +101,7 @@ class MemoryStore(StoreBackend[V]):
         if keys is None:
             return dict(self._kept())
         with self._connection.lock:
-            records = self._kept()
-            return {text: records[text] for text in keys if text in records}
+            return self._kept().found(keys)
 
     def _write(self, changes: Changes, expected: Expected) -> None:
         self._connection.exclusively(self._apply, changes, expected)
