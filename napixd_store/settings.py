@@ -179,7 +179,7 @@ def _from_url(url: str) -> Default:
         )
     elif place.startswith("/~"):
         raise ConfigError(f"${URL_VARIABLE}: write {parts.scheme}:~/… for what lies at home")
-    if parts.fragment or "\0" in place or (place and not place_option):
+    if parts.fragment or (place and not place_option):
         raise ConfigError(f"${URL_VARIABLE}: nothing may follow {parts.scheme}: or '#' (write %23)")
     if place:
         if place_option in options:
