@@ -297,13 +297,15 @@ def test_what_a_script_may_not_do_at_its_end_it_does_not_begin(
 ) -> None:
     server = start()
     Store("c", "RedisKey", port=server.port).update(a=1, b=2)
-    rights = "+get +set +unlink +type +incrby +srem +scard +smembers +sscan +exists +eval +evalsha"
+    rights = (
+        "+get +mget +set +mset +unlink +incrby +srem +scard +smembers +sscan +exists +eval +evalsha"
+    )
     server.ask("ACL", "SETUSER", "app", "on", ">pw", "~*", *rights.split(), "+sadd")
     store = Store("c", "RedisKey", port=server.port, username="app", password="pw")
     store["a"] = 3
     for right, write in {
         "sadd": lambda: store.incr("new"),
-        "set": lambda: store.update(a=4, new=5),
+        "mset": lambda: store.update(a=4, new=5),
         "unlink": lambda: store.__delitem__("a"),
     }.items():
         server.ask("ACL", "SETUSER", "app", f"-{right}")

@@ -14,7 +14,7 @@ local LIMIT = 1000
 
 local function texts(from, to)
   local found = {}
-  for i = from, to do found[#found + 1] = string.sub(KEYS[i], begin) end
+  for i = from, to do found[i - from + 1] = string.sub(KEYS[i], begin) end
   return found
 end
 
@@ -42,9 +42,9 @@ if #refused > 0 then
 end
 
 -- What the server would refuse later is looked for before anything is written: a right, and what
--- is no string, which SET would overwrite.
+-- is no string, which MSET would overwrite.
 local commands = {}
-if puts > 0 then commands = {{'SADD', index, ''}, {'SET', KEYS[first_put], ''}} end
+if puts > 0 then commands = {{'SADD', index, ''}, {'MSET', KEYS[first_put], ''}} end
 if #KEYS >= first_delete then
   commands[#commands + 1] = {'SREM', index, ''}
   commands[#commands + 1] = {'UNLINK', KEYS[first_delete]}
@@ -57,20 +57,25 @@ end
 redis.call('SCARD', index)
 for i = first_put, first_delete - 1, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
-  if redis.call('EXISTS', unpack(KEYS, i, last)) > 0 then
-    for j = i, last do
-      local kind = redis.call('TYPE', KEYS[j]).ok
-      if kind ~= 'string' and kind ~= 'none' then
-        return redis.error_reply('WRONGTYPE a key of the collection holds a ' .. kind)
-      end
+  local found, strings = redis.call('EXISTS', unpack(KEYS, i, last)), 0
+  if found > 0 then
+    for _, record in ipairs(redis.call('MGET', unpack(KEYS, i, last))) do
+      if record then strings = strings + 1 end
     end
+  end
+  if strings < found then
+    for j = i, last do redis.call('GET', KEYS[j]) end -- raises
   end
 end
 
 for i = first_put, first_delete - 1, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
   redis.call('SADD', index, unpack(texts(i, last)))
-  for j = i, last do redis.call('SET', KEYS[j], ARGV[j + 2]) end
+  local pairs = {}
+  for j = i, last do
+    pairs[2 * (j - i) + 1], pairs[2 * (j - i) + 2] = KEYS[j], ARGV[j + 2]
+  end
+  redis.call('MSET', unpack(pairs))
 end
 for i = first_delete, #KEYS, LIMIT do
   local last = math.min(i + LIMIT - 1, #KEYS)
