@@ -43,19 +43,17 @@ end
 
 -- What the server would refuse later is looked for before anything is written: a right, and what
 -- is no string, which MSET would overwrite.
-local commands = {}
-if puts > 0 then commands = {{'SADD', index, ''}, {'MSET', KEYS[first_put], ''}} end
-if #KEYS >= first_delete then
-  commands[#commands + 1] = {'SREM', index, ''}
-  commands[#commands + 1] = {'UNLINK', KEYS[first_delete]}
-end
-for _, command in ipairs(commands) do
-  if redis.acl_check_cmd and not redis.acl_check_cmd(unpack(command)) then
-    return redis.error_reply('NOPERM no right to ' .. command[1])
+local deletes = #KEYS >= first_delete
+local function check_right(command, ...)
+  if redis.acl_check_cmd and not redis.acl_check_cmd(command, ...) then
+    error({err = 'NOPERM no right to ' .. command})
   end
 end
-redis.call('SCARD', index)
-for i = first_put, first_delete - 1, LIMIT do
+if puts > 0 then check_right('MSET', KEYS[first_put], '') end
+if deletes then check_right('UNLINK', KEYS[first_delete]) end
+if puts > 0 and deletes then check_right('SREM', index, '') end
+if puts == 1 then redis.call('GET', KEYS[first_put]) end -- raises
+for i = first_put, puts > 1 and first_delete - 1 or 0, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
   local found, strings = redis.call('EXISTS', unpack(KEYS, i, last)), 0
   if found > 0 then
@@ -68,6 +66,7 @@ for i = first_put, first_delete - 1, LIMIT do
   end
 end
 
+-- The index comes first: should it be no set, nothing is written.
 for i = first_put, first_delete - 1, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
   redis.call('SADD', index, unpack(texts(i, last)))
