@@ -1,0 +1,68 @@
+"""How Sphinx makes a site of these pages: `scripts/docs` runs it."""
+
+import re
+import sys
+from importlib.metadata import metadata
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+
+DOCS = Path(__file__).parent
+_about = metadata("napixd-store")
+
+project = _about["Name"]
+author = _about["Author"]
+release = _about["Version"]
+extensions = [
+    "myst_parser",  # the pages are Markdown
+    "sphinx.ext.autodoc",  # the reference is the docstrings
+    "sphinx.ext.napoleon",  # which have blocks of `Args:` and `Raises:`
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["README.md"]  # is for who reads the folder, not the site
+html_theme = "furo"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+myst_heading_anchors = 3  # a link to a heading is written as code hosts read it
+default_role = "any"  # `Conflict` in a docstring leads to where Conflict is described
+nitpicky = True
+nitpick_ignore_regex = [
+    # The pages of the standard library and of Bottle are elsewhere; a build needs no network.
+    ("any|py:.*", rf"({'|'.join(sorted(sys.stdlib_module_names))})\..*|PluginError"),
+    ("py:.*", r"(.*\.)?[VDS]|napixd_store\.options\.Secret"),  # type variables; a private type
+]
+napoleon_numpy_docstring = False
+autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # those of MutableMapping name no guarantee
+autodoc_typehints_format = "short"
+maximum_signature_line_length = 68
+
+
+def name_what_is_not_here(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Name a file of the clone that a page links to: the site does not have it."""
+
+    def named(link: re.Match[str]) -> str:
+        target = (DOCS / docname).parent.joinpath(link[2]).resolve()
+        if target.is_relative_to(DOCS):
+            return link[0]
+        return f"{link[1]} (`{target.relative_to(DOCS.parent)}`)"
+
+    source[0] = re.sub(r"\[([^]]+)\]\((\.\./[^)#]+)\)", named, source[0])
+
+
+def hide_overloads(_app: Sphinx) -> None:
+    """Show `Store` and `Counter` once: what checkers need to know takes seven signatures."""
+    analyzer = ModuleAnalyzer.for_module("napixd_store.opening")
+    analyzer.analyze()
+    analyzer.overloads.clear()
+
+
+def setup(app: Sphinx) -> None:
+    """Sphinx calls this."""
+    app.connect("builder-inited", hide_overloads)
+    app.connect("source-read", name_what_is_not_here)
