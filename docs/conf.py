@@ -23,10 +23,16 @@ extensions = [
 exclude_patterns = ["README.md"]  # is for who reads the folder, not the site
 html_theme = "furo"
 html_title = project
+html_theme_options = {  # the link colours of the Ticket desk
+    "light_css_variables": {"color-brand-primary": "#2151c1", "color-brand-content": "#2151c1"},
+    "dark_css_variables": {"color-brand-primary": "#9dbbff", "color-brand-content": "#9dbbff"},
+}
+pygments_dark_style = "a11y-high-contrast-dark"
+highlight_options = {"python": {"stripnl": True}}  # the last line of a doctest is a blank one
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
-html_show_sphinx = False
+html_show_copyright = False
 
 myst_heading_anchors = 3  # a link to a heading is written as code hosts read it
 default_role = "any"  # `Conflict` in a docstring leads to where Conflict is described
@@ -39,6 +45,7 @@ nitpick_ignore_regex = [
 napoleon_numpy_docstring = False
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False  # those of MutableMapping name no guarantee
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 68
 
