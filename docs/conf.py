@@ -59,7 +59,7 @@ def name_what_is_not_here(_app: Sphinx, docname: str, source: list[str]) -> None
             return link[0]
         return f"{link[1]} (`{target.relative_to(DOCS.parent)}`)"
 
-    source[0] = re.sub(r"\[([^]]+)\]\((\.\./[^)#]+)\)", named, source[0])
+    source[0] = re.sub(r"\[([^]]+)\]\((\.\./[^)#]+)(?:#[^)]*)?\)", named, source[0])
 
 
 def hide_overloads(_app: Sphinx) -> None:
