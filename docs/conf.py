@@ -47,7 +47,17 @@ autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False  # those of MutableMapping name no guarantee
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
-maximum_signature_line_length = 68
+
+OPEN_TO_ALL = {
+    '<aside class="sidebar-drawer">': '<aside aria-label="All pages" class="sidebar-drawer">',
+    '<aside class="toc-drawer': '<aside aria-label="This page" class="toc-drawer',
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<div id="search-results">': '<h1>Search</h1><div id="search-results">',
+    # What scrolls sideways on a phone is to scroll by keyboard too.
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
+"""What Furo and Sphinx write -> what somebody needs who does not see the page, or has no mouse."""
 
 
 def name_what_is_not_here(_app: Sphinx, docname: str, source: list[str]) -> None:
@@ -69,7 +79,17 @@ def hide_overloads(_app: Sphinx) -> None:
     analyzer.overloads.clear()
 
 
+def open_to_all(app: Sphinx, _exception: Exception | None) -> None:
+    """Mend the pages as OPEN_TO_ALL says, which axe-core found."""
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text()
+        for written, needed in OPEN_TO_ALL.items():
+            text = text.replace(written, needed)
+        page.write_text(text)
+
+
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("builder-inited", hide_overloads)
     app.connect("source-read", name_what_is_not_here)
+    app.connect("build-finished", open_to_all)

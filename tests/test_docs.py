@@ -114,6 +114,15 @@ def test_the_service_of_the_readme_answers_as_shown(in_a_folder: Path):
     assert (in_a_folder / "var" / "desk.sqlite").exists()
 
 
+def test_the_test_of_the_readme_passes_and_leaves_nothing(in_a_folder: Path):
+    app = app_of(PAGES[0])
+    (test,) = [block for block in blocks(PAGES[0], "python") if "def test_" in block]
+    names: dict[str, Any] = {"app": app.app}
+    exec(test, names)
+    names["test_a_ticket_gets_the_next_number"]()
+    assert app.get("/tickets").json == {}
+
+
 def test_the_service_of_the_tutorial_goes_on_where_its_python_left_off(in_a_folder: Path):
     page = ROOT / "docs" / "tutorial.md"
     desk = Store("tickets", backend="SQLite", path="desk.sqlite")
@@ -304,6 +313,16 @@ def test_the_index_lists_every_page():
     names = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
     for name in names - {"README.md", "index.md"}:
         assert f"({name})" in index
+
+
+def test_on_a_package_index_the_readme_names_files_instead_of_linking_to_them():
+    settings = (ROOT / "pyproject.toml").read_text()
+    ((pattern, replacement),) = re.findall(
+        r"substitutions = .*pattern = '(.+)', replacement = '(.+)' ", settings
+    )
+    shown = re.sub(pattern, replacement, PAGES[0].read_text())
+    assert "docs/index.md" in shown
+    assert not re.findall(r"\]\((?!https://)", shown)
 
 
 # --- figures ---------------------------------------------------------------------------------

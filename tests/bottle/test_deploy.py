@@ -49,7 +49,7 @@ def test_each_server_goes_on_where_the_one_before_it_was_ended(tmp_path: Path):
             process = subprocess.Popen(
                 [Path(sys.executable).with_name(server), *arguments],
                 cwd=tmp_path,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
                 stdout=log,
                 stderr=log,
             )
