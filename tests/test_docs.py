@@ -131,8 +131,9 @@ def test_the_service_of_the_tutorial_goes_on_where_its_python_left_off(in_a_fold
     app = app_of(page)
     (block,) = blocks(page, "console")
     assert answers(app, block) == list(commands(block))
-    app.get("/tickets/scp-999", status=404)
-    app.post("/tickets/scp-999/close", status=404)
+    for id in ("scp-999", "=17", "x" * 1001, "%00", "%ff", "%ed%a0%80"):
+        app.get(f"/tickets/{id}", status=404)
+        app.post(f"/tickets/{id}/close", status=404)
 
 
 BOTTLE = ROOT / "docs/how-to/use-with-bottle.md"
