@@ -285,6 +285,15 @@ def test_the_mapping_page_speaks_of_every_public_name_of_dict_and_store():
     assert public - internal - spoken == set()
 
 
+# --- the reference ---------------------------------------------------------------------------
+
+
+def test_the_reference_describes_every_name_of_the_door():
+    pages = (ROOT / "docs/reference").glob("*.md")
+    described = re.findall(r"^\.\. auto\w+:: (\w+)", "\n".join(map(Path.read_text, pages)), re.M)
+    assert set(napixd_store.__all__) <= set(described)
+
+
 # --- links -----------------------------------------------------------------------------------
 
 
