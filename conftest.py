@@ -22,6 +22,7 @@ if durability(Path(tempfile.gettempdir()), None) != "power":
     tempfile.tempdir = "/var/tmp"  # noqa: S108 - in memory no test could ask for ``power``
 
 pytest_plugins = ["tests.sizes"]
+collect_ignore = ["docs/conf.py"]  # belongs to Sphinx, which is not there
 
 
 @contextmanager

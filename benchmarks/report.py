@@ -88,7 +88,7 @@ def page(
             "",
             "## Beside it",
             "",
-            "| | median |",
+            "| what | median |",
             "|---|--:|",
             *(f"| {fact.what} | {fact.figure} |" for fact in facts),
         ]

@@ -203,7 +203,7 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
 
     @property
     def durability(self) -> str:
-        """What an acknowledged write survives: ``memory process power replicated``."""
+        """What an acknowledged write survives, one of ``memory process power replicated``."""
         return str(self._connection.durability)
 
     @property

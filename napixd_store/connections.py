@@ -7,7 +7,7 @@ its medium is down, and the first operation finds out.
 
 Across a ``fork`` every connection is told before and after, so that none is copied in the
 middle of an operation (see `Connection.before_fork`). A fork that Python is not told of is
-noticed by whoever touches a connection next (see `processes`).
+noticed by whoever touches a connection next (see ``napixd_store.processes``).
 """
 
 import os
@@ -24,13 +24,13 @@ from napixd_store.processes import notice, on_new_process
 class Connection(Exclusive):
     """The shared live client of a medium; a backend subclasses it and adds its own verbs.
 
-    Guarantees: a connection is used by many threads at once. `lock` is held across a fork, so
+    Guarantees: a connection is used by many threads at once. ``lock`` is held across a fork, so
     that whoever holds it while it works is never copied half done; in a process that was forked
     off, told or not, it is a new one.
     """
 
     durability = "memory"
-    """What an acknowledged write survives: ``memory``, ``process``, ``power``, ``replicated``."""
+    """What an acknowledged write survives, one of ``memory process power replicated``."""
 
     timeout: float = 30.0
     """Seconds that an operation may spend on waiting for others."""

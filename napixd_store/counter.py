@@ -65,7 +65,7 @@ class CounterBackend(Reopenable):
 
     @property
     def durability(self) -> str:
-        """What an acknowledged increment survives: ``memory process power replicated``."""
+        """What an acknowledged increment survives, one of ``memory process power replicated``."""
         return str(self._connection.durability)
 
     @property

@@ -12,8 +12,8 @@
     ├── CounterOverflow (OverflowError)       outside −2**63 … 2**63−1; the number is unchanged
     ├── CorruptData (ValueError)              unreadable or foreign data, left as it was found
     ├── Conflict                              somebody else changed it meanwhile; nothing applied
-    ├── Unavailable (ConnectionError)         the medium does not answer; **not applied**
-    ├── OutcomeUnknown (ConnectionError)      the medium broke off in the middle; **maybe applied**
+    ├── Unavailable (ConnectionError)         the medium does not answer; not applied
+    ├── OutcomeUnknown (ConnectionError)      the medium broke off in the middle; MAYBE applied
     │   └── NotReplicated                     fewer replicas have it than were asked for
     ├── StoreFull (OSError)                   no room; not applied, the old data is intact
     └── ReadOnly (PermissionError)            no right to write; not applied

@@ -44,7 +44,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 def test_every_block_says_its_language_and_none_is_skipped(page: Path):
     text = page.read_text()
     fences = re.findall(r"^ *```(.*)$", text, re.MULTILINE)
-    assert set(fences[::2]) <= {"python", "console", "ini", "sh", "sql"}
+    assert set(fences[::2]) <= {"python", "console", "ini", "sh", "sql", "{toctree}", "{eval-rst}"}
     assert set(fences[1::2]) <= {""}
     assert "skip:" not in text
     assert "doctest:" not in text
@@ -114,6 +114,15 @@ def test_the_service_of_the_readme_answers_as_shown(in_a_folder: Path):
     assert (in_a_folder / "var" / "desk.sqlite").exists()
 
 
+def test_the_test_of_the_readme_passes_and_leaves_nothing(in_a_folder: Path):
+    app = app_of(PAGES[0])
+    (test,) = [block for block in blocks(PAGES[0], "python") if "def test_" in block]
+    names: dict[str, Any] = {"app": app.app}
+    exec(test, names)
+    names["test_a_ticket_gets_the_next_number"]()
+    assert app.get("/tickets").json == {}
+
+
 def test_the_service_of_the_tutorial_goes_on_where_its_python_left_off(in_a_folder: Path):
     page = ROOT / "docs" / "tutorial.md"
     desk = Store("tickets", backend="SQLite", path="desk.sqlite")
@@ -122,8 +131,9 @@ def test_the_service_of_the_tutorial_goes_on_where_its_python_left_off(in_a_fold
     app = app_of(page)
     (block,) = blocks(page, "console")
     assert answers(app, block) == list(commands(block))
-    app.get("/tickets/scp-999", status=404)
-    app.post("/tickets/scp-999/close", status=404)
+    for id in ("scp-999", "=17", "x" * 1001, "%00", "%ff", "%ed%a0%80"):
+        app.get(f"/tickets/{id}", status=404)
+        app.post(f"/tickets/{id}/close", status=404)
 
 
 BOTTLE = ROOT / "docs/how-to/use-with-bottle.md"
@@ -275,6 +285,15 @@ def test_the_mapping_page_speaks_of_every_public_name_of_dict_and_store():
     assert public - internal - spoken == set()
 
 
+# --- the reference ---------------------------------------------------------------------------
+
+
+def test_the_reference_describes_every_name_of_the_door():
+    pages = (ROOT / "docs/reference").glob("*.md")
+    described = re.findall(r"^\.\. auto\w+:: (\w+)", "\n".join(map(Path.read_text, pages)), re.M)
+    assert set(napixd_store.__all__) <= set(described)
+
+
 # --- links -----------------------------------------------------------------------------------
 
 
@@ -300,10 +319,20 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_the_index_lists_every_page():
-    index = (ROOT / "docs/README.md").read_text()
-    for page in PAGES[1:]:
-        name = page.relative_to(ROOT / "docs").as_posix()
-        assert name == "README.md" or f"({name})" in index
+    index = (ROOT / "docs/index.md").read_text()
+    names = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
+    for name in names - {"README.md", "index.md"}:
+        assert f"({name})" in index
+
+
+def test_on_a_package_index_the_readme_names_files_instead_of_linking_to_them():
+    settings = (ROOT / "pyproject.toml").read_text()
+    ((pattern, replacement),) = re.findall(
+        r"substitutions = .*pattern = '(.+)', replacement = '(.+)' ", settings
+    )
+    shown = re.sub(pattern, replacement, PAGES[0].read_text())
+    assert "docs/index.md" in shown
+    assert not re.findall(r"\]\((?!https://)", shown)
 
 
 # --- figures ---------------------------------------------------------------------------------
