@@ -16,13 +16,18 @@ from napixd_store.connections import close_all
 from tests.media import BACKENDS, POLICIES, Medium
 from tests.redis.servers import empty_shared
 
-hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
+project = hypothesis.settings(deadline=None, print_blob=True)
+hypothesis.settings.register_profile("project", project)
+hypothesis.settings.register_profile("hasty", project, phases=[hypothesis.Phase.generate])
 hypothesis.settings.load_profile("project")
 
 
+LONGEST = ["test_state_machine", "test_values", "test_syscalls", "test_browser", "test_load"]
+"""Modules to begin with, lest one process works on one of them alone at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest module, lest one process works on it alone at the end."""
-    items.sort(key=lambda item: item.path.stem != "test_state_machine")
+    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
 @pytest.fixture(autouse=True)

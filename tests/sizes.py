@@ -2,7 +2,7 @@
 
 `scripts/test` runs every test in a few minutes, `scripts/test --full` takes the larger of the
 sizes that stand beside the tests that have two. What only a night has time for is marked
-``torture``. That the smaller ones find what they should is shown by `scripts/mutations`.
+``torture``. That the smaller ones find what they should is shown by `tests/test_mutations.py`.
 """
 
 import os

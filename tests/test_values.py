@@ -38,6 +38,7 @@ from tests.strategies import (
     Text,
     form,
     refused,
+    scalars,
     values,
     wrapped,
 )
@@ -69,7 +70,7 @@ def test_every_generated_value_comes_back_or_is_refused(quick_path: Path, object
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(
-        st.lists(values, min_size=_DRAWN, max_size=_DRAWN),
+        st.lists(values | scalars, min_size=_DRAWN, max_size=_DRAWN),
         st.lists(refused, min_size=1, max_size=2),
     )
     def come_back_or_are_refused(supported: list[Any], unsupported: list[Any]) -> None:
