@@ -73,16 +73,19 @@ def connect(opener: Opener, options: Mapping[str, Any]) -> Connection:
     identity = (opener, candidate.place, *sorted(said.items()))
     try:
         with _lock:
-            connection = _live.setdefault(identity, candidate)
-            if connection.holds_data:
-                _holding.add(connection)
-            _recent.pop(connection, None)
-            _recent[connection] = None
-            while len(_recent) > _KEPT:
-                del _recent[next(iter(_recent))]
-            return connection
+            return _used(_live.setdefault(identity, candidate))
     except TypeError as exc:
         raise ConfigError(f"{opener.__name__}: an option has an unhashable value") from exc
+
+
+def _used(connection: Connection) -> Connection:
+    if connection.holds_data:
+        _holding.add(connection)
+    _recent.pop(connection, None)
+    _recent[connection] = None
+    while len(_recent) > _KEPT:
+        del _recent[next(iter(_recent))]
+    return connection
 
 
 def close_all() -> None:

@@ -74,6 +74,6 @@ def _begin_anew() -> None:
             return
         for renew in _renewals:
             renew()
-        for other in [each for each in _renewing if each != pid]:
+        for other in _renewing.keys() - {pid}:
             _renewing.pop(other, None)
         _here[0] = True

@@ -35,7 +35,7 @@ class FilesOptions(TypedDict, total=False):
     """Options of `napixd_store.backends.files.root.open_root`."""
 
     root: Path | str | None
-    durability: Literal["power"]
+    durability: Literal["power"] | None
     any_filesystem: bool
 
 
@@ -43,7 +43,7 @@ class SQLiteOptions(TypedDict, total=False):
     """Options of `napixd_store.backends.sqlite.database.open_database`."""
 
     path: Path | str | None
-    durability: Literal["power", "process"]
+    durability: Literal["power", "process"] | None
     timeout: float
 
 
@@ -62,6 +62,7 @@ class RedisOptions(TypedDict, total=False):
     ssl_certfile: Path | str | None
     ssl_keyfile: Path | str | None
     ssl_check_hostname: bool
+    ssl_cert_reqs: Literal["required", "none"]
     prefix: str
     client: object
     sentinel: str | None

@@ -42,16 +42,16 @@ def a_step(chance: random.Random) -> Step:
         "get": lambda s, _: s[key],
         "get or None": lambda s, _: s.get(key),
         "in": lambda s, _: key in s,
-        "set": lambda s, _: s.__setitem__(key, copy.copy(value)),
-        "set again": lambda s, _: s.__setitem__(key, copy.copy(value)),
+        "set": lambda s, _: s.__setitem__(key, copy.deepcopy(value)),
+        "set again": lambda s, _: s.__setitem__(key, copy.deepcopy(value)),
         "delete": lambda s, _: s.__delitem__(key),
         "pop": lambda s, _: s.pop(key),
         "pop or 5": lambda s, _: s.pop(key, 5),
         "popitem": lambda s, _: s.popitem(),
-        "setdefault": lambda s, _: s.setdefault(key, copy.copy(value)),
-        "update": lambda s, _: s.update(copy.deepcopy(several)),
-        "update with one more": lambda s, _: s.update(copy.deepcopy({**several, key: value})),
-        "|=": lambda s, _: s.__ior__(copy.deepcopy(several)) is s,
+        "setdefault": lambda s, _: s.setdefault(key, copy.deepcopy(value)),
+        "update": lambda s, _: s.update(_fresh(several)),
+        "update with one more": lambda s, _: s.update(_fresh({**several, key: value})),
+        "|=": lambda s, _: s.__ior__(_fresh(several)) is s,
         "|": lambda s, _: s | several,
         "ror": lambda s, _: several | s,
         "==": lambda s, _: (s == several, s == s.snapshot(), s != {}),
@@ -82,6 +82,11 @@ def a_step(chance: random.Random) -> Step:
         "remove the files": _lose_all,
     }
     return chance.choice(list((rare if chance.random() < 0.03 else steps).items()))
+
+
+def _fresh(pairs: dict[Any, Any]) -> dict[Any, Any]:
+    """Copy each value by itself: a working copy keeps the very objects, and none is two keys'."""
+    return {key: copy.deepcopy(value) for key, value in pairs.items()}
 
 
 def _edit(store: StoreBackend[Any], key: Any, *default: Any) -> Any:

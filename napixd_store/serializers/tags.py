@@ -265,8 +265,8 @@ def _read_datetime(body: Any) -> datetime:
 
     try:
         return value.replace(tzinfo=ZoneInfo(zone))
-    except (OSError, ZoneInfoNotFoundError) as exc:
-        raise CorruptData("no zone of that name is on this machine: pip install tzdata") from exc
+    except (OSError, ZoneInfoNotFoundError):
+        raise CorruptData("no zone of that name is on this machine: pip install tzdata") from None
 
 
 def _read_time(body: Any) -> time:

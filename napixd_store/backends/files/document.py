@@ -64,7 +64,7 @@ def read(data: bytes, what: Mapping[str, str], member: str, path: str) -> bytes:
     try:
         members = members_of(data)
         version, checksum = _version(members["napixd-store"]), _checksum(members["sha256"])
-        named = {name: _text(members[name]) for name in what if name in members}
+        named = _named(members, what)
     except (ValueError, KeyError) as exc:
         fault = _NO_CHECKSUM if exc.args == ("sha256",) else _explained(data)
         raise CorruptData(f"{path}: {fault}; {_LEFT}") from exc
@@ -82,6 +82,10 @@ def read(data: bytes, what: Mapping[str, str], member: str, path: str) -> bytes:
         raise CorruptData(f"{path}: it has no {member!r}; {_LEFT}")
     _refuse_twins(data, path)
     return bytes(members[member])
+
+
+def _named(members: Mapping[str, msgspec.Raw], what: Mapping[str, str]) -> dict[str, str]:
+    return {name: _text(members[name]) for name in what if name in members}
 
 
 def members_of(data: bytes) -> dict[str, msgspec.Raw]:

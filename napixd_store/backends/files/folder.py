@@ -174,9 +174,12 @@ class Folder(View):
             OutcomeUnknown: it was done, but one of the two cannot be had.
         """
         disk.sync_folder(self.path, self.descriptor)
-        with suppress(StoreError):
-            if self.stands():
-                return
+        try:
+            found = self.stands()
+        except StoreError:
+            found = False
+        if found:
+            return
         raise OutcomeUnknown(
             f"{self.path} was removed or replaced during the write, which went to the folder that "
             f"stood there before: read the data back"

@@ -84,12 +84,14 @@ def _build(path: Path) -> None:
 def _clear(path: Path) -> None:
     """Remove what processes left that were killed while they built a file in this folder."""
     with suppress(OSError), os.scandir(path.parent) as entries:
-        for entry in entries:
-            if _ASIDE.fullmatch(entry.name) and _is_left(entry.path, path):
-                os.unlink(entry.path)
+        for entry in filter(partial(_is_left, path), entries):
+            os.unlink(entry.path)
 
 
-def _is_left(aside: str, path: Path) -> bool:
+def _is_left(path: Path, entry: "os.DirEntry[str]") -> bool:
+    aside = entry.path
+    if not _ASIDE.fullmatch(entry.name):
+        return False
     if os.path.exists(path) and os.path.samefile(aside, path):
         return True  # in place
     return time.time() - os.lstat(aside).st_mtime > _ABANDONED
