@@ -1,5 +1,6 @@
 """Each test has a home folder of its own, no settings from outside, and leaves nothing open."""
 
+import gc
 import os
 import shutil
 import sys
@@ -28,6 +29,12 @@ LONGEST = ["test_state_machine", "test_values", "test_syscalls", "test_browser",
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
+
+
+def pytest_collection_finish() -> None:
+    """Have ten thousand tests neither searched for garbage nor, in forks, copied for that."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

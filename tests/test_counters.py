@@ -31,7 +31,7 @@ def counter(request, tmp_path):
     return counter
 
 
-INCREMENTS = size(quick=400, full=2_000)
+INCREMENTS = size(quick=250, full=2_000)
 
 
 def test_the_increments_of_each_are_all_different_and_leave_no_gap(crowd):

@@ -298,7 +298,7 @@ def test_500_levels_are_kept(medium: Medium, kind: str, levels: int):
     assert depth(medium.reopened(store)["k"]) == levels
 
 
-DEEPEST = size(quick=20_000, full=100_000)
+DEEPEST = size(quick=12_000, full=100_000)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from napixd_store import CounterBackend, NotReplicated, OutcomeUnknown, ReadOnly, Unavailable
 from tests.redis.servers import until
+from tests.sizes import size
 
-RHYTHM = 0.003
+RHYTHM = size(quick=0.01, full=0.003)
 """Seconds from one call of a caller to the next."""
 
 

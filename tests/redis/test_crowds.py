@@ -183,7 +183,7 @@ def test_a_server_spoiled_and_mended(
 
 # --- a master that is cut off -------------------------------------------------------------------
 
-CUT = size(quick=4.0, full=8.0)
+CUT = size(quick=3.0, full=8.0)
 """Seconds that the master is alone."""
 
 

@@ -283,9 +283,9 @@ LONG = "A lamp in room 7 that flickers whenever somebody says " + "supercalifrag
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_each_page_fits_and_can_be_read(
-    browser: Browser, size: tuple[int, int], scheme: str, tmp_path: Path
+    browser: Browser, window: tuple[int, int], scheme: str, tmp_path: Path
 ):
     """The screenshots stay in the test's folder, to be looked at."""
     ask = browser.service.request
@@ -294,12 +294,12 @@ def test_each_page_fits_and_can_be_read(
         ask("POST", "/tickets", {"title": f"No coffee in room {number}", "status": status})
     body = "It began on Monday.\n\n  - the switch was changed\n  - the bulb was not\n"
     id = ask("POST", "/tickets", {"title": LONG[:200], "body": body + "x" * 300})[1]["id"]
-    browser.size(*size)
+    browser.size(*window)
     browser.scheme(scheme)
 
     def look(name: str) -> None:
         browser.driver.save_screenshot(tmp_path / f"{name}.png")
-        assert browser.run("return document.documentElement.scrollWidth") <= size[0], name
+        assert browser.run("return document.documentElement.scrollWidth") <= window[0], name
         seen, unreadable = browser.run(UNREADABLE)
         assert seen > 5
         assert unreadable == [], name

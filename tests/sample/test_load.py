@@ -24,7 +24,7 @@ from tests.sizes import size
 
 SERVERS = {"waitress": Service, "gunicorn": Gunicorn}
 BACKENDS = ["SQLite", "File", "Directory", "RedisHash"]
-REQUESTS = size(quick=300, full=2_000)
+REQUESTS = size(quick=200, full=2_000)
 CLIENTS = 8
 ENDS = size(quick=2, full=5)  # of workers under load
 
