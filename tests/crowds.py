@@ -26,7 +26,7 @@ class Crowd:
             return self._run(work, [(self.options, who, *args) for who in range(self.size)])
 
 
-_PROCESSES, _THREADS = size(quick=(4, 8), full=(8, 16))
+_PROCESSES, _THREADS = size(quick=(4, 16), full=(8, 16))
 
 COUNTING = (
     f"{_PROCESSES} processes on SQLite",
