@@ -20,6 +20,8 @@ pytestmark = pytest.mark.torture
 ROOT = Path(__file__).parents[1]
 HUNG = 600.0
 """Seconds."""
+TRIES = 3
+"""Whether two threads meet depends on what else the machine does."""
 
 
 class Fault(NamedTuple):
@@ -138,5 +140,7 @@ def test_without_a_fault_the_tests_pass(project: Path):
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_fault_is_found(project: Path, fault: Fault):
     with faulty(project, fault):
-        done = run(project, fault.tests)
+        tries = (run(project, fault.tests) for _ in range(TRIES))
+        done = next((each for each in tries if each.returncode != 0), None)
+    assert done is not None, "no test noticed"
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout[-5_000:]
