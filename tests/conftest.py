@@ -54,8 +54,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def unmeasured() -> Iterator[None]:
     """Have no coverage measured.
 
-    The mark ``no_cover`` stops one measurement, and a worker of xdist has two: pytest-cov's, and
-    the one that every subprocess begins with, which goes on then.
+    The mark ``no_cover`` stops one measurement, and a worker of xdist has two of pytest-cov's, the
+    first of which goes on then.
     """
     stopped = []
     while (running := Coverage.current()) is not None:
@@ -93,8 +93,20 @@ def backend(request: pytest.FixtureRequest, quick_path: Path) -> Medium:
     return Medium(request.param, quick_path, writeback=False)
 
 
-@pytest.fixture(params=[(name, policy) for name in BACKENDS for policy in POLICIES], ids="-".join)
-def medium(request: pytest.FixtureRequest, quick_path: Path) -> Medium:
+@pytest.fixture(params=BACKENDS)
+def keeper(request: pytest.FixtureRequest) -> str:
+    """The name of each backend."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=POLICIES)
+def writeback(request: pytest.FixtureRequest) -> bool:
+    """Each policy."""
+    return POLICIES[request.param]
+
+
+@pytest.fixture
+def medium(keeper: str, writeback: bool, quick_path: Path) -> Medium:
     """Each backend under each policy."""
-    name, policy = request.param
-    return Medium(name, quick_path, POLICIES[policy])
+    return Medium(keeper, quick_path, writeback)
