@@ -42,10 +42,11 @@ class Caller:
                     self.raised[type(exc).__name__] += 1
                 self.slowest = max(self.slowest, time.monotonic() - started)
 
-    def goes_on(self, seconds: float = 10.0) -> None:
-        """Wait until it has counted ten times more."""
-        enough = len(self.acked) + 10
-        until(lambda: len(self.acked) >= enough, seconds)
+
+def all_go_on(callers: Sequence[Caller], seconds: float = 10.0) -> None:
+    """Wait until each of the *callers* has counted ten times more."""
+    enough = [(caller, len(caller.acked) + 10) for caller in callers]
+    until(lambda: all(len(caller.acked) >= number for caller, number in enough), seconds)
 
 
 @contextmanager
