@@ -54,7 +54,7 @@ def holders(values: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(
     "objects",
-    [size(quick=4_000, full=50_000), pytest.param(2_000_000, marks=pytest.mark.torture)],
+    [size(quick=3_000, full=50_000), pytest.param(2_000_000, marks=pytest.mark.torture)],
     ids="{:,}".format,
 )
 def test_every_generated_value_comes_back_or_is_refused(quick_path: Path, objects: int):

@@ -147,7 +147,7 @@ class Clients:
 @pytest.mark.parametrize(
     ("backend", "kills", "during"),
     [
-        ("SQLite", *size(quick=(6, 1), full=(50, 17))),
+        ("SQLite", *size(quick=(4, 1), full=(50, 17))),
         ("File", *size(quick=(2, 0), full=(10, 1))),
         ("Directory", *size(quick=(2, 0), full=(10, 1))),
     ],
