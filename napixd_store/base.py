@@ -23,12 +23,20 @@ from collections.abc import (
     ValuesView,
 )
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, overload
 
 from napixd_store.changes import ABSENT, PRESENT, Changes, Expected
 from napixd_store.connections import Connection, Opener, connect
 from napixd_store.counter import CounterBackend
-from napixd_store.errors import ConfigError, Conflict, CorruptData, InvalidValue, WrongType
+from napixd_store.errors import (
+    ConfigError,
+    Conflict,
+    CorruptData,
+    InvalidValue,
+    Unavailable,
+    WrongType,
+)
 from napixd_store.fixed import FIXED
 from napixd_store.integers import exact, in_range
 from napixd_store.names import check_name, decode_key, encode_key, merged
@@ -149,6 +157,7 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
         self._write(dict.fromkeys(self._load()), {})
 
     def _incr(self, text: str, by: int) -> int:
+        until: float | None = None
         while True:
             record = self._records._get(text)
             value: Any = 0 if record is None else self._decode(text, record)
@@ -161,6 +170,24 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
             with suppress(Conflict):
                 self._put({text: total}, {text: ABSENT if record is None else record})
                 return int(total)
+            until = self._patience(until)
+
+    def _patience(self, until: float | None) -> float:
+        """Return until when to try once more, after others' writes were faster: *until*, if given.
+
+        No generator: an interrupt that comes when one ends is lost.
+
+        Raises:
+            Unavailable: they have cost the connection's timeout.
+        """
+        now = monotonic()
+        if until is None:
+            return now + float(self._connection.timeout)
+        if now < until:
+            return until
+        raise Unavailable(
+            f"{self._where()}: others write it all the time; nothing was changed: try again"
+        )
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
@@ -290,6 +317,7 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
     def pop(self, key: Key, default: Any = _MISSING) -> Any:
         """Remove *key* and return its value; of all who pop it at once, exactly one gets it."""
         text = encode_key(key)
+        until: float | None = None
         while True:
             record = self._records._get(text)
             if record is None:
@@ -300,9 +328,11 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
             with suppress(Conflict):
                 self._records._write({text: None}, {text: record})
                 return value
+            until = self._patience(until)
 
     def popitem(self) -> tuple[Key, V]:
         """Remove and return some pair; which one is the backend's choice."""
+        until: float | None = None
         while True:
             text, record = next(self._records._scan(), (None, b""))
             if text is None:
@@ -311,10 +341,12 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
             with suppress(Conflict):
                 self._records._write({text: None}, {text: record})
                 return decode_key(text), value
+            until = self._patience(until)
 
     def setdefault(self, key: Key, default: V = None) -> V:  # type: ignore[assignment]
         """Return the value of *key*, having put *default* there if there was none."""
         text = encode_key(key)
+        until: float | None = None
         while True:
             record = self._records._get(text)
             if record is not None:
@@ -322,6 +354,7 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
             with suppress(Conflict):
                 record = self._put({text: default}, {text: ABSENT})[text]
                 return self._decode(text, record)
+            until = self._patience(until)
 
     def incr(self, key: Key, by: int = 1) -> int:
         """Add *by* to the integer under *key* and return the sum; a missing key starts at 0.

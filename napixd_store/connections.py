@@ -32,6 +32,9 @@ class Connection(Exclusive):
     durability = "memory"
     """What an acknowledged write survives: ``memory``, ``process``, ``power``, ``replicated``."""
 
+    timeout: float = 30.0
+    """Seconds that an operation may spend on waiting for others."""
+
     holds_data: ClassVar[bool] = False
     """Whether the data itself is in here, so that it stays when no store uses it any more."""
 

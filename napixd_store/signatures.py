@@ -74,6 +74,7 @@ class RedisOptions(TypedDict, total=False):
     timeout: float
     durability: Literal["memory", "process", "power", "replicated"] | None
     replicas: int
+    max_connections: int | None
     strict: bool
 
 

@@ -26,6 +26,7 @@ from napixd_store.names import encode_key
 from napixd_store.records import Records
 
 _Write = Callable[[Changes, Expected], None]
+_NONE: frozenset[bytes | None] = frozenset()
 
 
 class _Held:
@@ -36,8 +37,8 @@ class _Held:
         self.records = Records(loaded)  # what it is to hold
         self.changed: dict[str, None] = {}  # whose records may differ between the two
         self.moved = False  # whether a key of `base` was deleted here and set again
-        # What an interrupted save may have written, so that it may stand there instead of `base`.
-        self.unsure: dict[str, bytes | None] = {}
+        # All that interrupted saves may have written, so that it may stand there instead of `base`.
+        self.unsure: dict[str, frozenset[bytes | None]] = {}
         # By key and record, for the same record may stand under two keys.
         self.values: dict[tuple[str, int], tuple[str, bytes | None, Any]] = {}
 
@@ -251,7 +252,7 @@ class WorkingCopy(Exclusive):
     @staticmethod
     def _try(held: _Held, write: _Write, changes: Changes, expected: Expected) -> None:
         before = held.unsure
-        held.unsure = {**before, **changes}
+        held.unsure = {**before, **{t: before.get(t, _NONE) | {r} for t, r in changes.items()}}
         try:
             if changes:
                 write(changes, expected)
@@ -270,7 +271,7 @@ class WorkingCopy(Exclusive):
             for text in texts
             if text in held.unsure
             and held.base.get(text) != standing.get(text)
-            and standing.get(text) == held.unsure[text]
+            and standing.get(text) in held.unsure[text]
         }
         held.base = held.base.changed(ours)
         return bool(ours)

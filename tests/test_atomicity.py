@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from napixd_store import Conflict, Store
+from napixd_store import Conflict, Store, StoreBackend, Unavailable
+from napixd_store.backends.memory import MemoryStore
 from tests.crowds import CROWDS, Crowd, gather, shuffled
 from tests.sizes import size
 
@@ -199,3 +200,32 @@ def _come_and_go(options: dict[str, Any], who: int, keys: range) -> None:
         store.update({key: turn, (key + 1) % 60: turn})
         if turn % 3 == who % 3:
             store.pop(key, None)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda store: store.incr("n"),
+        lambda store: store.pop("n"),
+        lambda store: store.popitem(),
+        lambda store: store.setdefault("new", 1),
+    ],
+    ids=["incr", "pop", "popitem", "setdefault"],
+)
+def test_who_is_too_slow_each_time_is_told_so_in_the_end(operation, monkeypatch):
+    class Crowded(MemoryStore[int]):
+        """Somebody else writes between any two steps."""
+
+        _incr = StoreBackend._incr
+
+        def _write(self, changes, expected):
+            if expected:
+                raise self._conflict(list(changes))
+            super()._write(changes, expected)
+
+    store = Crowded("crowded", {})
+    store["n"] = 1
+    monkeypatch.setattr(type(store._connection), "timeout", 0.05)
+    with pytest.raises(Unavailable, match="others write it all the time; nothing was changed"):
+        operation(store)
+    assert store.snapshot() == {"n": 1}

@@ -50,6 +50,29 @@ def test_an_interrupt_at_any_moment_leaves_all_or_nothing(medium, exception):
         assert subject.result(HANG) > 300
 
 
+def test_a_save_is_in_no_conflict_with_two_before_it_that_were_interrupted(backend: Medium):
+    store = backend.store(writeback=True)
+    write = store._write
+
+    def save(*, done: bool) -> None:
+        def interrupted(changes: Any, expected: Any) -> None:
+            if done:
+                write(changes, expected)
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "_write", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                store.save()
+
+    store["a"] = 1
+    save(done=True)
+    store["a"] = 2
+    save(done=False)
+    store.save()
+    assert backend.store(store.collection)["a"] == 2
+
+
 def at_random_moments(
     medium: Medium, seed: int, alarms: int, done: Signal, end: Signal
 ) -> tuple[list[int], int, dict[str, Any], Any]:

@@ -243,6 +243,46 @@ def test_a_log_is_found_beside_the_file_that_a_link_leads_to(path, put):
         found(link)
 
 
+# --- the log is gone ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda log: log.write_bytes(b"")])
+@pytest.mark.parametrize("begin", [write_and_close, write_and_die])
+def test_a_file_that_lost_its_last_writes_with_the_log_is_refused(path, begin, lose):
+    begin(path, 1, 20)
+    write_and_die(path, 21, 50)
+    saved = wal(path).read_bytes()
+    lose(wal(path))
+    assert_refused(path)
+
+    wal(path).write_bytes(saved)
+    assert found(path) == written(50)
+
+
+def test_going_on_without_a_lost_log_takes_moving_the_note_away(path):
+    write_and_close(path, 1, 20)
+    write_and_die(path, 21, 50)
+    wal(path).unlink()
+    path.with_name(f"{path.name}-note").unlink()
+    assert found(path) == written(20)
+
+
+def test_a_log_that_any_program_copied_to_the_file_is_not_missed(path):
+    write_and_die(path, 1, 50)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("SELECT * FROM counters").fetchall()
+    assert not wal(path).exists()
+    assert found(path) == written(50)
+
+
+def test_a_file_that_is_closed_as_soon_as_it_is_written_is_never_refused(path, short_logs):
+    """The times of a file tell 4 milliseconds apart, in which all of this may happen."""
+    for number in range(1, 100):
+        write(path, number, number)
+        close_all()
+        assert found(path) == written(number)
+
+
 # --- the file itself stands there -----------------------------------------------------------------
 
 

@@ -5,7 +5,6 @@ and its own working copy under write-back; the rest is the same.
 """
 
 import copy
-import inspect
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +26,6 @@ from napixd_store import (
     CounterOverflow,
     InvalidKey,
     InvalidValue,
-    StoreBackend,
     StoreError,
     WrongType,
 )
@@ -37,7 +35,6 @@ from tests.sizes import size
 from tests.strategies import form
 
 _STEPS_A_RUN = 100
-_RELOADS_KEYS = len(inspect.signature(StoreBackend.reload).parameters) > 1
 _numbers = itertools.count()
 
 handles = st.sampled_from([0, 1])
@@ -304,8 +301,6 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(n=handles, some=st.lists(keys, min_size=1, max_size=3))
     def reload_some_keys(self, n, some):
-        if not _RELOADS_KEYS:
-            return
         self.count[0] += 1
         handle = self.handles[n]
         handle.store.reload(*some)

@@ -267,7 +267,10 @@ sys.exit(pytest.main([*here, *sys.argv[1:]]))
 
 def test_the_contract_holds_under_gevent() -> None:
     need(find_spec("gevent") is not None, "gevent is not installed")
-    chosen = size(quick="RedisHash or Counter", full="Test")
+    # gevent's own locks and its hub are Python that a signal's handler tears apart: the guarantees
+    # for handlers leave gevent out (docs/explanation/guarantees.md).
+    chosen = size(quick="(RedisHash or Counter)", full="Test")
+    chosen += " and not interrupted and not handler"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", GEVENT, "-k", chosen],
         capture_output=True,

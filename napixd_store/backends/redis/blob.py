@@ -1,7 +1,6 @@
 """Stores in Redis that keep a whole collection as one string."""
 
 import hashlib
-import time
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,7 +9,7 @@ import msgspec
 from napixd_store.backends.redis.lua import BLOB_SWAP
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected, unmet
-from napixd_store.errors import CorruptData, Unavailable
+from napixd_store.errors import CorruptData
 from napixd_store.stack import elsewhere
 
 V = TypeVar("V")
@@ -56,7 +55,7 @@ class RedisStore(ServerStore[V]):
     def _write(self, changes: Changes, expected: Expected) -> None:
         if any(record is not None for record in changes.values()):
             self._register()
-        deadline = time.monotonic() + self._connection.timeout
+        until: float | None = None
         seen = self._seen
         fresh = seen is None
         while True:
@@ -72,10 +71,7 @@ class RedisStore(ServerStore[V]):
             fresh = True
             if seen is None:
                 return
-            if time.monotonic() > deadline:
-                raise Unavailable(
-                    f"{self._where()}: others write it all the time; nothing was changed: try again"
-                )
+            until = self._patience(until)
 
     def _drop(self) -> None:
         self._seen = None
@@ -98,7 +94,7 @@ class RedisStore(ServerStore[V]):
         blob = blob if records else b""
         self._seen = None  # should the reply be lost, nobody knows what stands there
         done, *found = self._connection.run(
-            self._where, self._name, BLOB_SWAP, seen.digest, blob, writing=True
+            self._where, [self._name], BLOB_SWAP, seen.digest, blob, writing=True
         )
         if done:
             self._seen = _Seen(_digest(blob), records)

@@ -1,5 +1,7 @@
 """The opener: from options to a `Server`. Nothing is connected before it is used."""
 
+import weakref
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +14,7 @@ from redis.sentinel import Sentinel
 
 from napixd_store.backends.redis.errors import wrong_option
 from napixd_store.backends.redis.ready import through
-from napixd_store.backends.redis.routes import Address, Cluster, OneServer, behind
+from napixd_store.backends.redis.routes import Address, Cluster, OneServer, Route, behind
 from napixd_store.backends.redis.server import Server
 from napixd_store.backends.redis.urls import without_url
 from napixd_store.backends.redis.wires import new_wire
@@ -48,6 +50,7 @@ def open_server(
     cluster: bool = False,
     connect_timeout: float = 1.0,
     timeout: float = 5.0,
+    max_connections: int | None = None,
     durability: Literal["memory", "process", "power", "replicated"] | None = None,
     replicas: int = 1,
     strict: bool = False,
@@ -79,6 +82,8 @@ def open_server(
         cluster: the server is a node of a Redis Cluster.
         connect_timeout: seconds for connecting and logging in.
         timeout: seconds for a reply.
+        max_connections: so many at a time to one server; who needs another waits for up to
+            *timeout*. Any number when not given.
         durability: refuse to work unless the server grants it. When not given, `durability` says
             ``memory``: the least there is, for nobody has asked the server.
         replicas: how many must confirm each write under ``replicated``.
@@ -125,16 +130,28 @@ def open_server(
     else:
         route = OneServer(lambda: new_wire(kind, **settings, host=at[0], port=at[1]), moves=False)
         place = f"redis{'s' if ssl else ''}://{at[0]}:{at[1]}/{db or 0}"
+    try:  # another prefix is no reason for another connection
+        told = tuple(sorted((name, given[name]) for name in given.keys() - _OWN))
+        route = _routes.setdefault((place, *told), route)
+    except TypeError:  # a client that cannot be compared with others
+        pass
     return Server(
         route,
         place,
         prefix=prefix,
         connect_timeout=connect_timeout,
         timeout=timeout,
+        max_connections=max_connections,
         durability=durability,
         replicas=replicas,
         strict=strict,
     )
+
+
+_OWN = {"url", "prefix", "timeout"}
+"""What is not a connection's own, but the server's that uses it."""
+
+_routes: weakref.WeakValueDictionary[Hashable, Route] = weakref.WeakValueDictionary()
 
 
 class _Login(CredentialProvider):
@@ -157,6 +174,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "connect_timeout": (0.001, 86400, "a number of seconds above 0"),
     "timeout": (0.001, 86400, "a number of seconds above 0"),
     "replicas": (1, 1000, "1 or more"),
+    "max_connections": (1, 2**31, "1 or more"),
 }
 
 

@@ -36,7 +36,7 @@ class RedisCounter(CounterBackend):
         return int(self._connection.write(self._where, self._at, "INCRBY", self._at, by))
 
     def _reset(self, to: int) -> int:
-        old = self._connection.run(self._where, self._at, COUNTER_RESET, to, writing=True)
+        old = self._connection.run(self._where, [self._at], COUNTER_RESET, to, writing=True)
         return self._number(old)
 
     def _number(self, said: bytes | None) -> int:

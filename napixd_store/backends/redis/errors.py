@@ -52,6 +52,8 @@ def broken_off(where: str, failed: Failure, *, writing: bool) -> StoreError:
 _READ_IT = "the server is a read-only replica ({said})"
 _RIGHTS = "the user has not the rights for {asked} ({said})"
 
+_TOO_MANY = "as many connections as max_connections= allows ({said}) are in use"
+
 _REPLIES: dict[str, tuple[type[StoreError], str, str]] = {
     "READONLY": (ReadOnly, _READ_IT, "connect to the master, or give sentinel= and service="),
     "OOM": (StoreFull, "the server has reached its maxmemory", "delete something, or raise it"),
@@ -74,6 +76,7 @@ _REPLIES: dict[str, tuple[type[StoreError], str, str]] = {
     "CLUSTERDOWN": (Unavailable, "the cluster is down ({said})", "try again when it is up"),
     "TRYAGAIN": (Unavailable, "the cluster moves the data ({said})", "try again"),
     "BUSY": (Unavailable, "the server is busy with a script ({said})", "try again"),
+    "TOOMANY": (Unavailable, _TOO_MANY, "try again, or raise it"),
     "MAXCLIENTS": (Unavailable, "the server takes no more clients ({said})", "raise maxclients"),
 }
 

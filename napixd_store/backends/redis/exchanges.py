@@ -3,15 +3,24 @@
 import socket
 import struct
 import time
+from itertools import chain
 from typing import Any
 
-from napixd_store.backends.redis.failures import Failure, Stage, driven
+from napixd_store.backends.redis.failures import Failure, Refused, Stage, driven
+from napixd_store.backends.redis.footing import note_birth
 from napixd_store.backends.redis.wires import Command, Wire, parts
 
 PAUSE = 0.05
 """The least time, in seconds, that anything is waited for."""
 
 _AT_ONCE = struct.pack("ii", 1, 0)  # a linger of no seconds
+
+_KEPT_ALIVE = {
+    getattr(socket, name): value
+    for name, value in {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}.items()
+    if hasattr(socket, name)
+}
+"""Seconds, seconds and tries, where the system has them."""
 
 
 def connect(wire: Wire, seconds: float) -> None:
@@ -25,6 +34,12 @@ def connect(wire: Wire, seconds: float) -> None:
     # Else the system goes on sending after we gave up: when the network is back, maybe
     # minutes later, a write would come that the caller has meanwhile made anew.
     wire._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    if wire._sock.family in (socket.AF_INET, socket.AF_INET6):
+        # Else nobody notices that a peer is gone, or that a balancer has forgotten us.
+        wire._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEPT_ALIVE.items():
+            wire._sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    note_birth(wire)
 
 
 def exchange(wire: Wire, command: Command, end: float, stage: Stage = Stage.WAITING) -> Any:
@@ -47,6 +62,32 @@ def exchange(wire: Wire, command: Command, end: float, stage: Stage = Stage.WAIT
     _limit(sock, end)
     driven(stage, sock.sendall, part)
     return driven(stage, wire.read_response)
+
+
+def exchange_all(wire: Wire, commands: list[Command], end: float) -> list[Any]:
+    """Return the replies to *commands* that change nothing, which are all sent before one is read.
+
+    Raises:
+        Failure: one was refused, or broken off; the others' replies are lost.
+    """
+    sock = wire._sock
+    _limit(sock, end)
+    driven(Stage.SENDING, sock.sendall, b"".join(chain.from_iterable(map(parts, commands))))
+    try:
+        return [driven(Stage.WAITING, wire.read_response) for _ in commands]
+    except Refused as exc:  # with the rest unread, the connection is not in order
+        raise Failure(exc.stage, exc.cause, exc.code) from None
+
+
+def is_alive(wire: Wire, seconds: float) -> bool:
+    """Whether any answer comes on *wire* within so many *seconds*."""
+    try:
+        exchange(wire, ("PING",), time.monotonic() + seconds)
+    except Refused:  # no right to it
+        return True
+    except Failure:
+        return False
+    return True
 
 
 def _limit(sock: Any, end: float) -> None:

@@ -123,6 +123,7 @@ _PHRASES = {
     "ACL failure": "NOPERM",
     "The user executing the script can't": "NOPERM",
     "unknown command": "UNKNOWN",
+    "non local key": "TRYAGAIN",  # of a script that was not told all names
     "exceeds maximum allowed size": "TOOLARGE",
     "DB index is out of range": "NODB",
     "AUTH <password> called": "NOAUTH",

@@ -57,7 +57,7 @@ class RedisHashStore(ServerStore[V]):
                 raise self._conflict(gone)
         else:
             refused = server.run(
-                self._where, name, HASH_WRITE, *packed(changes, expected), writing=True
+                self._where, [name], HASH_WRITE, *packed(changes, expected), writing=True
             )
             if refused:
                 raise self._conflict([decoded(raw, self._where()) for raw in refused])
@@ -65,8 +65,8 @@ class RedisHashStore(ServerStore[V]):
     def _scan(self) -> Iterator[tuple[str, bytes]]:
         server, name = self._connection, self._name
         return self._streamed(
-            lambda cursor, size: server.read(
-                self._where, name, "HSCAN", name, cursor, "COUNT", size
+            lambda cursor, size, footing: server.read(
+                self._where, name, "HSCAN", name, cursor, "COUNT", size, footing=footing
             )
         )
 

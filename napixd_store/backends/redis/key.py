@@ -3,14 +3,16 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
+from napixd_store.backends.redis.footing import Footing
 from napixd_store.backends.redis.lua import (
     KEY_DROP,
+    KEY_GET,
     KEY_INCR,
     KEY_LOAD,
     KEY_SCAN,
     KEY_WRITE,
     Script,
-    packed,
+    expectation,
 )
 from napixd_store.backends.redis.names import decoded, physical
 from napixd_store.backends.redis.store import ServerStore
@@ -44,28 +46,45 @@ class RedisKeyStore(ServerStore[V]):
         if not keys:
             return {}
         names = [self._begins + text for text in keys]
-        if len(names) == 1:  # MGET would take what is no string for nothing
+        if len(names) == 1:
             records = [self._connection.read(self._where, names[0], "GET", names[0])]
         else:
-            records = self._connection.read(self._where, names[0], "MGET", *names)
+            records = self._connection.run(self._where, names, KEY_GET, writing=False)
         return {
             text: record for text, record in zip(keys, records, strict=True) if record is not None
         }
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        if any(record is not None for record in changes.values()):
+        puts = {text: record for text, record in changes.items() if record is not None}
+        gone = [text for text in changes if text not in puts]
+        if puts:
             self._register()
-        refused = self._run(KEY_WRITE, *packed(changes, expected), writing=True)
+        names = [self._begins + text for text in (*expected, *puts, *gone)]
+        refused = self._connection.run(
+            self._where,
+            [self._name, *names],
+            KEY_WRITE,
+            self._begins,
+            len(expected),
+            len(puts),
+            *map(expectation, expected.values()),
+            *puts.values(),
+            writing=True,
+        )
         if refused:
             raise self._conflict([decoded(raw, self._where()) for raw in refused])
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        return self._streamed(lambda cursor, size: self._run(KEY_SCAN, cursor, size, writing=False))
+        return self._streamed(
+            lambda cursor, size, footing: self._run(
+                KEY_SCAN, cursor, size, writing=False, footing=footing
+            )
+        )
 
     def _count(self) -> int:
         return int(self._connection.read(self._where, self._name, "SCARD", self._name))
 
-    def _drop(self) -> None:
+    def _remove(self) -> None:
         self._run(KEY_DROP, writing=True)
 
     def _incr(self, text: str, by: int) -> int:
@@ -75,13 +94,26 @@ class RedisKeyStore(ServerStore[V]):
         try:
             return int(
                 self._connection.run(
-                    self._where, self._name, KEY_INCR, self._begins + text, text, by, writing=True
+                    self._where,
+                    [self._name, self._begins + text],
+                    KEY_INCR,
+                    text,
+                    by,
+                    writing=True,
                 )
             )
         except WrongType:  # or an integer in another form than the server's: look at the value
             return super()._incr(text, by)
 
-    def _run(self, script: Script, *arguments: Any, writing: bool) -> Any:
+    def _run(
+        self, script: Script, *arguments: Any, writing: bool, footing: Footing | None = None
+    ) -> Any:
         return self._connection.run(
-            self._where, self._name, script, self._begins, *arguments, writing=writing
+            self._where,
+            [self._name],
+            script,
+            self._begins,
+            *arguments,
+            writing=writing,
+            footing=footing,
         )

@@ -5,6 +5,8 @@ their limits and in how they notice a dead connection, and a fork must find none
 """
 
 import select
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -15,6 +17,8 @@ from napixd_store.processes import notice
 
 T = TypeVar("T")
 
+_TURN = 0.01  # seconds between two looks whether a connection has come free
+
 
 class Link:
     """The connections to one server, used by all threads: list operations are atomic."""
@@ -23,12 +27,14 @@ class Link:
         self._make = make
         self._idle: list[Wire] = []
         self._made: WeakSet[Wire] = WeakSet()
+        self._lock = threading.RLock()  # a signal's handler may come in again
         self.checked = False
         """Whether the server's settings have been looked at."""
 
-    def lend(self, work: Callable[[Wire], T]) -> T:
+    def lend(self, work: Callable[[Wire], T], most: int | None, until: float) -> T:
         """Return ``work(wire)``, done on a connection that is nobody else's meanwhile.
 
+        There are at most so many at a time; the others wait *until* then, by the monotonic clock.
         It is kept if *work* returns or the server has `Refused`. Else it is closed: a reply may
         still come, and must not be taken for the next one's. One that is new is not connected.
         """
@@ -36,7 +42,10 @@ class Link:
         idle = self._idle  # another list after `close` and in another process
         held: list[Wire] = []
         try:
-            self._take(idle, held)
+            while not self._take(idle, held, most):
+                if time.monotonic() >= until:
+                    raise Refused(Stage.REPLIED, TimeoutError(str(most)), "TOOMANY")
+                time.sleep(_TURN)
             answer = work(held[0])
             self._keep(idle, held)
             return answer
@@ -46,24 +55,27 @@ class Link:
         finally:
             for wire in held:
                 wire.disconnect()
+                wire.counts = False
 
     def close(self) -> None:
         """Close the idle connections, and let those at work be closed when they are done."""
         idle, self._idle = self._idle, []
         while idle:
             try:
-                idle.pop().disconnect()
+                wire = idle.pop()
+                wire.disconnect()
+                wire.counts = False
             except IndexError:  # another thread was faster
                 return
 
     def forget(self) -> None:
         """Close this process's copies in a forked child; the parent's connections go on."""
-        self._idle = []
+        self._idle, self._lock = [], threading.RLock()
         for wire in list(self._made):
             wire.disconnect()  # redis-py knows who made it, and closes the descriptor alone
 
-    def _take(self, idle: list[Wire], held: list[Wire]) -> None:
-        """Move a connection from *idle* to *held*, or make one.
+    def _take(self, idle: list[Wire], held: list[Wire], most: int | None) -> bool:
+        """Move a connection from *idle* to *held*, or make one; return if there was one to take.
 
         One that the server closed meanwhile, or that holds an answer nobody waited for, shows as
         readable before anything is sent: it is closed, and another is taken.
@@ -72,16 +84,25 @@ class Link:
             try:
                 _move(idle, held)
             except IndexError:
-                held.append(driven(Stage.CONNECTING, self._make))
-                self._made.add(held[0])
-                return
+                return self._new(held, most)
             if _is_quiet(held[0]._sock):
-                return
+                return True
             held[0].disconnect()
+            held[0].counts = False
             held.clear()
+
+    def _new(self, held: list[Wire], most: int | None) -> bool:
+        with self._lock:
+            if most is not None and sum(wire.counts for wire in list(self._made)) >= most:
+                return False
+            held.append(driven(Stage.CONNECTING, self._make))
+            held[0].counts = True
+            self._made.add(held[0])
+            return True
 
     def _keep(self, idle: list[Wire], held: list[Wire]) -> None:
         if idle is self._idle and held and held[0]._sock is not None:
+            held[0].idle_since = time.monotonic()
             _move(held, idle)
 
 

@@ -38,8 +38,8 @@ class Route(Protocol):
     def lost(self, name: str) -> None:
         """Take note that the server of *name* could not be reached, or has become a replica."""
 
-    def redirected(self, name: str, failed: Failure) -> Link | None:
-        """Return where a MOVED or ASK points to; None where none can be expected."""
+    def redirected(self, name: str, failed: Failure, by: Link) -> Link | None:
+        """Return where a MOVED or ASK that *by* answered points to; None where to nobody."""
 
 
 class OneServer:
@@ -65,7 +65,7 @@ class OneServer:
         if self.moves:
             self._link.checked = False
 
-    def redirected(self, name: str, failed: Failure) -> Link | None:
+    def redirected(self, name: str, failed: Failure, by: Link) -> Link | None:
         """Return None: a server that redirects is a cluster's."""
         return None
 
@@ -81,13 +81,14 @@ class Cluster:
         self._links: dict[Address, Link] = {}
         self._owners: dict[int, Address] = {}
         self._told: tuple[Address, ...] = ()  # who told us last, if anybody
+        self._doubted: Address | None = None  # it failed last: it may be out, and run on
 
     def link(self, name: str, inquire: Inquire) -> Link:
         """Return the link to the master of the slot of *name*."""
         slot = key_slot(name.encode())
         owner = self._owners.get(slot)
         if owner is None:  # or another thread has just lost it
-            owner = self._learn(inquire()).get(slot)
+            owner = self._learn(inquire(), slot).get(slot)
         if owner is None:
             raise _lost(f"no node of the cluster serves slot {slot}")
         return self._to(owner)
@@ -100,14 +101,16 @@ class Cluster:
         """Forget who has *name*, and ask again when it matters; the others go on as they are."""
         owner = self._owners.pop(key_slot(name.encode()), None)
         if owner is not None:
+            self._doubted = owner
             self._to(owner).close()
 
-    def redirected(self, name: str, failed: Failure) -> Link | None:
-        """Return the link to the node that the server pointed to."""
+    def redirected(self, name: str, failed: Failure, by: Link) -> Link | None:
+        """Return the link to the node that *by* pointed to; without a host it is at the same."""
         address = str(failed.cause).split()[-1]
         host, _, port = address.rpartition(":")
         if not port.isdigit():
             return None
+        host = host or next((at[0] for at, link in list(self._links.items()) if link is by), "")
         if failed.code == "MOVED":
             self._owners[key_slot(name.encode())] = (host, int(port))
         return self._to((host, int(port)))
@@ -118,11 +121,13 @@ class Cluster:
             found = self._links.setdefault(address, Link(lambda: self._make(*address)))
         return found
 
-    def _learn(self, ask: Ask) -> dict[int, Address]:
+    def _learn(self, ask: Ask, slot: int) -> dict[int, Address]:
         # First who answered last time: a node that hangs costs the next call nothing. Those that
-        # were named come last, for they may be gone.
+        # were named come last, for they may be gone; and after them who may be out of the cluster.
         unanswered: Failure | None = None
-        for address in dict.fromkeys((*self._told, *self._links, *self._seeds)):
+        owners: dict[int, Address] = {}
+        known = dict.fromkeys((*self._told, *self._links, *self._seeds))
+        for address in sorted(known, key=lambda each: each == self._doubted):
             try:
                 table = ask(self._to(address), ("CLUSTER", "SLOTS"))
             except Failure as exc:
@@ -132,9 +137,12 @@ class Cluster:
             for first, last, master, *_replicas in table:
                 host = master[0].decode() if master[0] else address[0]
                 owners.update(dict.fromkeys(range(first, last + 1), (host, master[1])))
-            self._owners, self._told = owners, (address,)
-            return owners
-        raise unanswered or _lost("no node of the cluster is known")
+            if slot in owners:
+                self._owners, self._told = owners, (address,)
+                return owners
+        if unanswered and not owners:
+            raise unanswered
+        return owners
 
 
 def _lost(what: str) -> Failure:

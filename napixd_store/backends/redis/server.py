@@ -6,14 +6,16 @@ whole, a redirection), and a read, once.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, compress
 from typing import Any, NoReturn
 
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
 from napixd_store.backends.redis.errors import broken_off, refused, unreachable
-from napixd_store.backends.redis.exchanges import PAUSE, connect, exchange
+from napixd_store.backends.redis.exchanges import PAUSE, connect, exchange, exchange_all, is_alive
 from napixd_store.backends.redis.failures import Failure, Stage
+from napixd_store.backends.redis.footing import Footing
 from napixd_store.backends.redis.links import Link
 from napixd_store.backends.redis.lua import Script
 from napixd_store.backends.redis.names import Kind, registry
@@ -27,7 +29,21 @@ Where = Callable[[], str]
 """Gives the place for a message, when there is one to write."""
 
 _MARGIN = 0.2
+
 _REDIRECTIONS = 5
+"""So many are followed at once; after that the cluster is given time to agree."""
+
+_OLD = 30.0
+"""Seconds after which an idle connection may be one that a balancer has dropped, telling nobody."""
+
+_REMEMBERED = 1.0
+"""Seconds for which a collection that was registered is taken to be so still."""
+
+_MOST = 10_000
+"""So many are remembered."""
+
+_PASSING = ("LOADING", "TRYAGAIN", "CLUSTERDOWN")
+"""What a server says while something goes on that ends."""
 
 
 class Server(Connection):
@@ -46,6 +62,7 @@ class Server(Connection):
         prefix: str,
         connect_timeout: float,
         timeout: float,
+        max_connections: int | None,
         durability: str | None,
         replicas: int,
         strict: bool,
@@ -54,39 +71,85 @@ class Server(Connection):
         super().__init__()
         self.place, self.prefix, self.timeout = place, prefix, timeout
         self.durability = durability or "memory"
-        self._connect_timeout = connect_timeout
+        self._connect_timeout, self._most = connect_timeout, max_connections
         self._replicas = replicas if durability == "replicated" else 0
         self._asked, self._needs, self._strict = durability, replicas, strict
-        self._registered: set[tuple[Kind, str]] = set()
+        self._registered: dict[tuple[Kind, str], float] = {}  # until when that is trusted
 
     # --- what stores and counters ask for ----------------------------------------------------
 
-    def read(self, where: Where, name: str, *command: Any) -> Any:
+    def read(self, where: Where, name: str, *command: Any, footing: Footing | None = None) -> Any:
         """Return the reply to a *command* that changes nothing under *name*."""
-        return self._call(where, name, command, writing=False)
+        return self._call(where, name, command, writing=False, footing=footing)
 
     def write(self, where: Where, name: str, *command: Any) -> Any:
         """Return the reply to a *command* that changes something under *name*."""
         return self._call(where, name, command, writing=True)
 
-    def run(self, where: Where, name: str, script: Script, *arguments: Any, writing: bool) -> Any:
+    def run(
+        self,
+        where: Where,
+        names: Sequence[str],
+        script: Script,
+        *arguments: Any,
+        writing: bool,
+        footing: Footing | None = None,
+    ) -> Any:
         """Return what *script* returns; a server that does not know it yet gets its text."""
-        rest = (1, name, *arguments)
+        rest = (len(names), *names, *arguments)
         return self._call(
             where,
-            name,
+            names[0],
             ("EVALSHA", script.digest, *rest),
             writing=writing,
             unknown=("EVAL", script.text, *rest),
+            follows=script.names_all,
+            footing=footing,
         )
 
-    def register(self, where: Where, kind: Kind, collection: str) -> None:
-        """Note that *collection* exists: before the first write over a new connection."""
-        if (kind, collection) not in self._registered:
+    def existing(self, where: Where, names: Iterable[str]) -> set[str]:
+        """Return those of *names* under which something stands, in one exchange a server."""
+        asked: dict[Link, list[str]] = {}
+        try:
+            for name in names:
+                asked.setdefault(self._route.link(name, self._inquire), []).append(name)
+            replies = [self._exists(link, its) for link, its in asked.items()]
+        except Failure:  # one by one, each goes where it is sent, or says what is wrong
+            return {name for name in names if self.read(where, name, "EXISTS", name)}
+        return set(chain.from_iterable(map(compress, asked.values(), replies)))
+
+    def _exists(self, link: Link, names: list[str]) -> list[int]:
+        deadline = time.monotonic() + self.timeout
+
+        def work(wire: Wire) -> list[int]:
+            end = self._ready(link, wire, deadline)
+            return exchange_all(wire, [("EXISTS", name) for name in names], end)
+
+        return link.lend(work, self._most, deadline)
+
+    def registered(self, kind: Kind) -> set[str]:
+        """Return the collections that this process has registered of late."""
+        return {name for known, name in list(self._registered) if known == kind}
+
+    def register(self, where: Where, kind: Kind, collection: str, *, anew: bool = False) -> None:
+        """Note that *collection* exists: before a write, once a second and a connection.
+
+        For it may be dropped and forgotten, or all be flushed, by anybody.
+        """
+        now = time.monotonic()
+        if anew or self._registered.get((kind, collection), 0.0) < now:
             name = registry(self.prefix, kind)
             # Adding it twice is as good as once, so it may be repeated like a read.
             self._call(where, name, ("SADD", name, collection), writing=False)
-            self._registered.add((kind, collection))
+            if len(self._registered) > _MOST:
+                self._registered.clear()
+            self._registered[kind, collection] = now + _REMEMBERED
+
+    def forget(self, where: Where, kind: Kind, collection: str) -> None:
+        """Note that *collection* was dropped. Whoever goes on writing to it registers it anew."""
+        name = registry(self.prefix, kind)
+        self._registered.pop((kind, collection), None)
+        self._call(where, name, ("SREM", name, collection), writing=False)
 
     # --- forks and closing -------------------------------------------------------------------
 
@@ -111,7 +174,10 @@ class Server(Connection):
         *,
         writing: bool,
         unknown: Command | None = None,
+        follows: bool = True,
+        footing: Footing | None = None,
     ) -> Any:
+        """Exchange *command*; *follows*: an ASK leads to where all of *name* can be worked on."""
         deadline = time.monotonic() + self.timeout
         link: Link | None = None
         asking = repeated = False
@@ -119,22 +185,25 @@ class Server(Connection):
         while True:
             try:
                 link = link or self._route.link(name, self._inquire)
-                return self._attempt(where, link, command, deadline, writing, asking)
+                return self._attempt(where, link, command, deadline, writing, asking, footing)
             except Failure as exc:
                 failed = exc.with_traceback(None)
-            link, asking = None, False
+            before, link, asking = link, None, False
             in_time = time.monotonic() < deadline
-            if failed.code in ("LOADING", "TRYAGAIN") and in_time:
+            if failed.code in ("MOVED", "ASK") and before and self._route.remembers:
+                redirections += 1
+                asking = follows and failed.code == "ASK"
+                if asking or failed.code == "MOVED":
+                    link = self._route.redirected(name, failed, before)
+                if link is None or redirections > _REDIRECTIONS or not in_time:
+                    failed.code = "TRYAGAIN"
+            if failed.code in _PASSING and in_time and self._waits_for(failed):
+                if failed.code == "CLUSTERDOWN":
+                    self._route.lost(name)
                 time.sleep(PAUSE)
             elif failed.code == "NOSCRIPT" and unknown:
                 command, unknown = unknown, None
-            elif failed.code in ("MOVED", "ASK") and redirections < _REDIRECTIONS:
-                redirections += 1
-                link = self._route.redirected(name, failed)
-                asking = failed.code == "ASK"
-                if link is None:
-                    self._fail(where, name, command, failed, writing)
-            else:
+            elif link is None or not in_time:
                 lost = failed.stage is not Stage.REPLIED or failed.code == "READONLY"
                 if lost:
                     self._route.lost(name)
@@ -142,6 +211,10 @@ class Server(Connection):
                 if not lost or repeated or not in_time or not self._repeatable(failed, writing):
                     self._fail(where, name, command, failed, writing)
                 repeated = True
+
+    def _waits_for(self, failed: Failure) -> bool:
+        """Whether what *failed* may soon work: in a cluster, another node may know better."""
+        return failed.code != "CLUSTERDOWN" or self._route.remembers
 
     def _repeatable(self, failed: Failure, writing: bool) -> bool:
         if failed.code == "READONLY":
@@ -172,21 +245,32 @@ class Server(Connection):
         deadline: float,
         writing: bool,
         asking: bool,
+        footing: Footing | None,
     ) -> Any:
         def work(wire: Wire) -> Any:
-            end = deadline
-            if wire._sock is None:
-                end += self._connect_timeout
-                self._connect(link, wire, end)
-                end = min(end, time.monotonic() + self.timeout)
+            end = self._ready(link, wire, deadline)
             if asking:
                 exchange(wire, ("ASKING",), end, Stage.SENDING)
             reply = exchange(wire, command, end)
+            if footing is not None:
+                footing.stand_on(link, wire)
             if writing and self._replicas:
                 self._wait_for_replicas(where, wire, end)
             return reply
 
-        return link.lend(work)
+        return link.lend(work, self._most, deadline)
+
+    def _ready(self, link: Link, wire: Wire, deadline: float) -> float:
+        """See to it that *wire* is connected; return when an exchange on it must have ended."""
+        if wire._sock is not None:
+            if time.monotonic() - wire.idle_since < _OLD:
+                return deadline
+            if is_alive(wire, min(self._connect_timeout, self.timeout)):
+                return deadline
+            wire.disconnect()
+        end = deadline + self._connect_timeout
+        self._connect(link, wire, end)
+        return min(end, time.monotonic() + self.timeout)
 
     def _connect(self, link: Link, wire: Wire, end: float) -> None:
         connect(wire, min(self._connect_timeout, end - time.monotonic()))
@@ -237,6 +321,6 @@ class Server(Connection):
                 finally:
                     wire.disconnect()  # its server's settings were not looked at
 
-            return link.lend(work)
+            return link.lend(work, None, end)  # for a moment, and there must be a way
 
         return ask

@@ -1,14 +1,17 @@
 """What the three kinds of Redis stores share: the server, the physical name, the listing."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from napixd_store.backends.redis.client import open_server
 from napixd_store.backends.redis.counter import RedisCounter
+from napixd_store.backends.redis.footing import Footing
 from napixd_store.backends.redis.names import Kind, decoded, physical, registry
 from napixd_store.backends.redis.server import Server
 from napixd_store.base import StoreBackend
 from napixd_store.connections import connect
+from napixd_store.errors import StoreError, Unavailable
 from napixd_store.options import bind
 from napixd_store.serializers import JSONSerializer
 
@@ -17,6 +20,8 @@ V = TypeVar("V")
 _FIRST_BATCH = 16
 _LARGEST_BATCH = 1000
 _ENOUGH = 2**18
+_SHIFTS = 20
+"""So many times an iteration begins again, as its cursor means nothing to the server any more."""
 
 
 class ServerStore(StoreBackend[V]):
@@ -44,33 +49,53 @@ class ServerStore(StoreBackend[V]):
             return f"{cls.__name__} in {server.place}"
 
         known = registry(server.prefix, cls.kind)
-        names = [decoded(raw, where()) for raw in server.read(where, known, "SMEMBERS", known)]
-        return sorted(
-            name
-            for name in names
-            if server.read(where, at := physical(server.prefix, cls.kind, name), "EXISTS", at)
-        )
+        names = {decoded(raw, where()) for raw in server.read(where, known, "SMEMBERS", known)}
+        lost = server.registered(cls.kind) - names  # somebody flushed the database
+        places = {physical(server.prefix, cls.kind, name): name for name in names | lost}
+        found = {places[at] for at in server.existing(where, places)}
+        for name in lost & found:
+            server.register(where, cls.kind, name, anew=True)
+        return sorted(found)
 
     def _drop(self) -> None:
+        self._remove()
+        # It is dropped, whatever comes now; and who lists collections looks whether they exist.
+        with suppress(StoreError):
+            self._connection.forget(self._where, self.kind, self.collection)
+
+    def _remove(self) -> None:
         self._connection.write(self._where, self._name, "UNLINK", self._name)
 
     def _register(self) -> None:
         self._connection.register(self._where, self.kind, self.collection)
 
-    def _streamed(self, fetch: Callable[[bytes, int], Any]) -> Iterator[tuple[str, bytes]]:
+    def _streamed(self, fetch: Callable[[bytes, int, Footing], Any]) -> Iterator[tuple[str, bytes]]:
         """Yield the records that *fetch* gets, from a cursor on, about so many at a time."""
         seen: set[str] = set()  # the server may tell a key twice while the collection grows
         cursor, size = b"0", _FIRST_BATCH
+        footing, shifts = Footing(), 0
         while True:
-            cursor, flat = fetch(cursor, size)
+            going_on = cursor != b"0"
+            cursor, flat = fetch(cursor, size, footing)
+            again = going_on and footing.shifted
+            if again:
+                cursor, shifts = b"0", shifts + 1
+                if shifts > _SHIFTS:
+                    raise self._shifting()
             batch = self._paired(flat)
             if not seen.isdisjoint(batch):
                 batch = {text: batch[text] for text in batch.keys() - seen}
             seen.update(batch)
             yield from batch.items()
-            if cursor == b"0":
+            if cursor == b"0" and not again:
                 return
             size = _next_size(size, batch)
+
+    def _shifting(self) -> Unavailable:
+        return Unavailable(
+            f"{self._where()}: the server behind it changed {_SHIFTS} times while it was iterated; "
+            f"nothing was changed: repeat it when it is at rest"
+        )
 
     def _paired(self, flat: list[bytes]) -> dict[str, bytes]:
         """Return the records in a *flat* reply, in which each key stands before its record."""

@@ -89,7 +89,7 @@ class Database(Connection):
 
     def __init__(self, path: Path, durability: str | None, timeout: float) -> None:
         self.path, self.place, self._asked = path, str(path), durability
-        self._timeout = timeout
+        self.timeout = timeout
         self._log = Log(path)
         self._local = threading.local()
         self._sessions: set[Session] = set()
@@ -138,7 +138,7 @@ class Database(Connection):
         # threads queue here, so that the process as a whole has one waiter at most.
         session = self._session()
         done: T = self.exclusively(
-            self._operate, session, work, what, arguments, timeout=self._timeout
+            self._operate, session, work, what, arguments, timeout=self.timeout
         )
         return done
 
@@ -292,7 +292,7 @@ class Database(Connection):
             file.check(self.path)
         session.passing = file.is_unchanging(self.path)
         session.writable = faults.may_write(self.path)
-        session.open(standing, file.connecting(self.path, self._timeout), durability)
+        session.open(standing, file.connecting(self.path, self.timeout), durability)
         self._log.due = 0
 
     # --- errors ------------------------------------------------------------------------------

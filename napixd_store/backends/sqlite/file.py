@@ -16,15 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from napixd_store import disk
-from napixd_store.backends.sqlite import layout, log
+from napixd_store.backends.sqlite import layout, log, note
 from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length, translated
 from napixd_store.errors import ConfigError, CorruptData, StoreError
 
 MINIMUM_SQLITE = (3, 37, 0)
 """STRICT tables, which keep an integer from turning into a float at 2**63."""
-
-_ALONE = "mode=ro&immutable=1"
-"""How SQLite opens a file without its log; by ``immutable=1`` alone it would create one."""
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _ASIDE = re.compile(r"\.sqlite-[0-9a-f]{16}\.new(-journal)?")
@@ -45,7 +42,7 @@ def ensure(path: Path) -> None:
     """
     if os.path.lexists(path):
         return
-    left = [side for side in (f"{path}-wal", f"{path}-journal") if _has_content(side)]
+    left = [side for side in (f"{path}-wal", f"{path}-journal") if note.has_content(side)]
     if left and not os.path.lexists(path):  # else another process made it, and wrote to it
         raise CorruptData(
             f"{path} is gone, but {left[0]} holds the last writes to it; nothing was changed: put "
@@ -97,10 +94,6 @@ def _is_left(path: Path, entry: "os.DirEntry[str]") -> bool:
     return time.time() - os.lstat(aside).st_mtime > _ABANDONED
 
 
-def _has_content(path: str) -> bool:
-    return os.path.exists(path) and os.path.getsize(path) > 0
-
-
 # --- proof ----------------------------------------------------------------------------------------
 
 
@@ -116,11 +109,11 @@ def check(path: Path) -> None:
     """
     _check_facts(path)
     try:
-        cookie = _prove(path, _ALONE)  # the file alone, which is soon done
+        cookie = _prove(path, layout.ALONE)  # the file alone, which is soon done
     except StoreError:
         if is_unchanging(path):
             raise
-        log.check(path, log.cookie_of(path))
+        log.check(path, layout.cookie_of(path))
         _prove(path, "mode=ro")  # others write to it, or it takes the log to make sense of it
     else:
         log.check(path, cookie)
@@ -144,7 +137,7 @@ def _prove(path: Path, way: str) -> int:
         try:
             application = database.execute("PRAGMA application_id").fetchone()[0]
             version = database.execute("PRAGMA user_version").fetchone()[0]
-            cut, cookie = _is_cut(database, path), log.cookie_in(database)
+            cut, cookie = _is_cut(database, path), layout.cookie_in(database)
         finally:
             database.close()
     except sqlite3.Error as exc:
@@ -166,7 +159,7 @@ def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
     (page_size,) = database.execute("PRAGMA page_size").fetchone()
     if os.path.getsize(path) % page_size == 0:
         return False
-    if not _has_content(log.beside(path)):
+    if not note.has_content(note.beside(path)):
         return True
     # A page that was being copied from the log when the machine stopped is whole in the log.
     return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
@@ -177,7 +170,7 @@ def _is_cut(database: sqlite3.Connection, path: Path) -> bool:
 
 def connecting(path: Path, timeout: float) -> Callable[[], sqlite3.Connection]:
     """Return what opens a handle on the database at *path*, and never creates one."""
-    way = _ALONE if is_unchanging(path) else "mode=rw"
+    way = layout.ALONE if is_unchanging(path) else "mode=rw"
     return partial(
         sqlite3.connect,
         f"{path.as_uri()}?{way}",
@@ -199,4 +192,4 @@ def is_unchanging(path: Path) -> bool:
         read_only = os.statvfs(path).f_flag & os.ST_RDONLY
     except OSError:
         return False  # SQLite will say what is wrong
-    return bool(read_only) and not _has_content(log.beside(path))
+    return bool(read_only) and not note.has_content(note.beside(path))

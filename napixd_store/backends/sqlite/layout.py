@@ -16,11 +16,21 @@ The checks and triggers bind whoever writes with another tool: no row counts for
 and no number is given twice. Files that were made before there were any are as good without them.
 """
 
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
 APPLICATION_ID = 0x4E50_5844
 """``NPXD``, in the header of every file of ours."""
 
 VERSION = 1
 """Looked for in the file alone: whoever raises it copies the log to the file before all else."""
+
+COOKIES = 2**31
+"""So many numbers the schema cookie takes, which `log` uses."""
+
+ALONE = "mode=ro&immutable=1"
+"""How SQLite opens a file without its log; by ``immutable=1`` alone it would create one."""
 
 ALL = "SELECT 1 FROM collections, entries, counters LIMIT 0"
 """Fails unless all tables are there."""
@@ -58,3 +68,21 @@ CREATE VIEW records AS
     SELECT name AS collection, key, CAST(record AS TEXT) AS record
     FROM entries JOIN collections ON collections.id = entries.collection;
 """
+
+
+def cookie_of(path: Path) -> int | None:
+    """Return the cookie of the file alone, without the log; None if it is none of ours."""
+    with suppress(sqlite3.Error):
+        file = sqlite3.connect(f"{path.absolute().as_uri()}?{ALONE}", uri=True)
+        try:
+            (application,) = file.execute("PRAGMA application_id").fetchone()
+            if application == APPLICATION_ID:
+                return cookie_in(file)
+        finally:
+            file.close()
+    return None
+
+
+def cookie_in(file: sqlite3.Connection) -> int:
+    """Return the cookie that *file* shows."""
+    return int(file.execute("PRAGMA schema_version").fetchone()[0]) % COOKIES

@@ -26,14 +26,12 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from napixd_store.backends.sqlite import layout
+from napixd_store.backends.sqlite import layout, note
 from napixd_store.errors import CorruptData
 
 _STEP = 2**10
 _STATEMENTS = 2**9
 """So many times another program may change the layout in one transaction."""
-
-_COOKIES = 2**31
 
 _LONG = 1_000
 """So many pages in a log are copied to the file, as SQLite itself does."""
@@ -46,12 +44,7 @@ _ROWS = 100
 
 def first_cookie() -> int:
     """Return a cookie for a new file, which no log of another one holds."""
-    return _STEP + secrets.randbelow(_COOKIES // 2)
-
-
-def beside(path: Path) -> str:
-    """Return where the log of *path* is: beside the file itself, wherever a link to it stands."""
-    return f"{os.path.realpath(path) if os.path.islink(path) else path}-wal"
+    return _STEP + secrets.randbelow(layout.COOKIES // 2)
 
 
 # --- while it is written --------------------------------------------------------------------------
@@ -76,13 +69,15 @@ class Log:
             return
         begun, far_in = self._salts()
         if begun != self._marked or not begun or (begun == far_in and _copied(handle)):
+            before = note.describe(self._path)
             _mark(handle)
+            note.keep(self._path, before)
             self._marked, _ = self._salts()
         self.due = _ROWS
 
     def _salts(self) -> tuple[bytes, bytes]:
         """Return what differs each time a log begins, and the same of the page far inside."""
-        with suppress(OSError), open(beside(self._path), "rb", buffering=0) as log:
+        with suppress(OSError), open(note.beside(self._path), "rb", buffering=0) as log:
             header = log.read(_HEADER)
             if len(header) == _HEADER:
                 log.seek(_LONG * (_FRAME + int.from_bytes(header[8:12], "big")), os.SEEK_CUR)
@@ -102,7 +97,7 @@ def _mark(handle: sqlite3.Connection) -> None:
     try:
         handle.execute("BEGIN IMMEDIATE")
         (cookie,) = handle.execute("PRAGMA schema_version").fetchone()
-        handle.execute(f"PRAGMA schema_version = {(cookie + _STEP) % _COOKIES}")
+        handle.execute(f"PRAGMA schema_version = {(cookie + _STEP) % layout.COOKIES}")
         handle.execute("COMMIT")
     finally:
         if handle.in_transaction:
@@ -126,9 +121,11 @@ def check(path: Path, cookie: int | None) -> None:
     without a mark: another program began it.
 
     Raises:
-        CorruptData: it is the log of another file, or of another state of this one.
+        CorruptData: it is the log of another file, or of another state of this one; or there is
+            none, and the file needs it.
     """
-    log = beside(path)
+    note.check(path)
+    log = note.beside(path)
     header: bytes | None = None
     while not _belongs(log, cookie):
         before, header = header, _header(log)
@@ -138,7 +135,7 @@ def check(path: Path, cookie: int | None) -> None:
                 f"at {path} now; both were left untouched: put back the file that stood there, or "
                 f"move the log away to go on without what is in it"
             )
-        cookie = cookie_of(path)
+        cookie = layout.cookie_of(path)
 
 
 def _header(log: str) -> bytes:
@@ -159,26 +156,8 @@ def _belongs(log: str, file: int | None) -> bool:
 
 def _fits(first: int, file: int) -> bool:
     """Whether a log whose *first* cookie this is can have begun at a file that has that one."""
-    raised = (first - file) % _COOKIES
+    raised = (first - file) % layout.COOKIES
     return raised == _STEP or raised < _STATEMENTS
-
-
-def cookie_of(path: Path) -> int | None:
-    """Return the cookie of the file alone, without the log; None if it is none of ours."""
-    with suppress(sqlite3.Error):
-        file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-        try:
-            (application,) = file.execute("PRAGMA application_id").fetchone()
-            if application == layout.APPLICATION_ID:
-                return cookie_in(file)
-        finally:
-            file.close()
-    return None
-
-
-def cookie_in(file: sqlite3.Connection) -> int:
-    """Return the cookie that *file* shows."""
-    return int(file.execute("PRAGMA schema_version").fetchone()[0]) % _COOKIES
 
 
 def _frames(stream: FileIO) -> Iterator[bytes]:
@@ -201,7 +180,7 @@ def _is_first_page(frame: bytes) -> bool:
 
 
 def _cookie(frame: bytes) -> int:
-    return int.from_bytes(frame[_FRAME + 40 : _FRAME + 44], "big") % _COOKIES
+    return int.from_bytes(frame[_FRAME + 40 : _FRAME + 44], "big") % layout.COOKIES
 
 
 def _first_that_counts(stream: FileIO) -> int | None:

@@ -10,8 +10,10 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from itertools import starmap
+from pathlib import Path
 from typing import Any
 
+from napixd_store.backends.sqlite import note
 from napixd_store.backends.sqlite.layout import ALL
 from napixd_store.backends.sqlite.log import LATEST
 from napixd_store.errors import Unavailable
@@ -100,7 +102,7 @@ class Session:
                 self.close()
 
     def _note_log(self) -> None:
-        self._log_path = f"{os.path.realpath(self._path)}-wal"
+        self._log_path = note.beside(Path(self._path))
         self._log = identity(self._log_path)
         if not self.is_found():
             raise Unavailable(
@@ -148,6 +150,7 @@ class Session:
                     self.cursor.close()  # or its statement keeps the file open
                 finally:
                     self.handle.close()
+                note.drop(Path(self._path))
         finally:
             self.handle = self.file = None
 

@@ -20,6 +20,11 @@ end
 if #refused > 0 then return refused end
 
 at = at + 1
+-- The right to what comes last is looked for before anything is written.
+if redis.acl_check_cmd and #ARGV > at + 2 * tonumber(ARGV[at])
+    and not redis.acl_check_cmd('HDEL', hash, ARGV[#ARGV]) then
+  return redis.error_reply('NOPERM no right to HDEL')
+end
 for _ = 1, tonumber(ARGV[at]) do
   redis.call('HSET', hash, ARGV[at + 1], ARGV[at + 2])
   at = at + 2

@@ -1,6 +1,13 @@
--- KEYS[1]: the index. ARGV[1]: what the names of the values begin with. Removes both.
-for _, text in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  redis.call('UNLINK', ARGV[1] .. text)
+-- KEYS[1]: the index. ARGV[1]: what the names of the values begin with. Removes both. A cluster that
+-- moves some of them refuses to look for those: so all are looked for before any is removed.
+local LIMIT = 1000
+local names = redis.call('SMEMBERS', KEYS[1])
+for i = 1, #names do names[i] = ARGV[1] .. names[i] end
+for i = 1, #names, LIMIT do
+  redis.call('EXISTS', unpack(names, i, math.min(i + LIMIT - 1, #names)))
+end
+for i = 1, #names, LIMIT do
+  redis.call('UNLINK', unpack(names, i, math.min(i + LIMIT - 1, #names)))
 end
 redis.call('UNLINK', KEYS[1])
 return 0
