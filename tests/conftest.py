@@ -1,5 +1,6 @@
 """Each test has a home folder of its own, no settings from outside, and leaves nothing open."""
 
+import gc
 import os
 import shutil
 import sys
@@ -16,13 +17,24 @@ from napixd_store.connections import close_all
 from tests.media import BACKENDS, POLICIES, Medium
 from tests.redis.servers import empty_shared
 
-hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
+project = hypothesis.settings(deadline=None, print_blob=True)
+hypothesis.settings.register_profile("project", project)
+hypothesis.settings.register_profile("hasty", project, phases=[hypothesis.Phase.generate])
 hypothesis.settings.load_profile("project")
 
 
+LONGEST = ["test_state_machine", "test_values", "test_syscalls", "test_browser", "test_load"]
+"""Modules to begin with, lest one process works on one of them alone at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest module, lest one process works on it alone at the end."""
-    items.sort(key=lambda item: item.path.stem != "test_state_machine")
+    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
+
+
+def pytest_collection_finish() -> None:
+    """Have ten thousand tests neither searched for garbage nor, in forks, copied for that."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +54,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def unmeasured() -> Iterator[None]:
     """Have no coverage measured.
 
-    The mark ``no_cover`` stops one measurement, and a worker of xdist has two: pytest-cov's, and
-    the one that every subprocess begins with, which goes on then.
+    The mark ``no_cover`` stops one measurement, and a worker of xdist has two of pytest-cov's, the
+    first of which goes on then.
     """
     stopped = []
     while (running := Coverage.current()) is not None:
@@ -81,8 +93,20 @@ def backend(request: pytest.FixtureRequest, quick_path: Path) -> Medium:
     return Medium(request.param, quick_path, writeback=False)
 
 
-@pytest.fixture(params=[(name, policy) for name in BACKENDS for policy in POLICIES], ids="-".join)
-def medium(request: pytest.FixtureRequest, quick_path: Path) -> Medium:
+@pytest.fixture(params=BACKENDS)
+def keeper(request: pytest.FixtureRequest) -> str:
+    """The name of each backend."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=POLICIES)
+def writeback(request: pytest.FixtureRequest) -> bool:
+    """Each policy."""
+    return POLICIES[request.param]
+
+
+@pytest.fixture
+def medium(keeper: str, writeback: bool, quick_path: Path) -> Medium:
     """Each backend under each policy."""
-    name, policy = request.param
-    return Medium(name, quick_path, POLICIES[policy])
+    return Medium(keeper, quick_path, writeback)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.media import OPTIONS
 from tests.processes import run, run_threads
+from tests.sizes import size
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,19 @@ class Crowd:
             return self._run(work, [(self.options, who, *args) for who in range(self.size)])
 
 
+_PROCESSES, _THREADS = size(quick=(4, 16), full=(8, 16))
+
 COUNTING = (
-    "8 processes on SQLite",
-    "16 threads on SQLite",
-    "16 threads on Memory",
-    "8 processes on Redis",
+    f"{_PROCESSES} processes on SQLite",
+    f"{_THREADS} threads on SQLite",
+    f"{_THREADS} threads on Memory",
+    f"{_PROCESSES} processes on Redis",
 )
 CROWDS = (
     *COUNTING,
-    "8 processes on RedisHash",
-    "16 threads on RedisHash",
-    "8 processes on RedisKey",
+    f"{_PROCESSES} processes on RedisHash",
+    f"{_THREADS} threads on RedisHash",
+    f"{_PROCESSES} processes on RedisKey",
 )
 """Counters of Redis are the same whatever its stores are."""
 

@@ -13,9 +13,9 @@ from tests.crowds import CROWDS, Crowd, gather, shuffled
 from tests.sizes import size
 
 COLLECTION = "atomicity"
-KEYS = range(size(quick=100, full=400))
-TURNS = size(quick=60, full=200)
-EDITS = size(quick=8, full=25)
+KEYS = range(size(quick=60, full=400))
+TURNS = size(quick=40, full=200)
+EDITS = size(quick=6, full=25)
 
 
 @pytest.fixture(params=CROWDS)

@@ -31,7 +31,7 @@ def counter(request, tmp_path):
     return counter
 
 
-INCREMENTS = size(quick=400, full=2_000)
+INCREMENTS = size(quick=1_000, full=2_000)
 
 
 def test_the_increments_of_each_are_all_different_and_leave_no_gap(crowd):
@@ -102,10 +102,11 @@ def test_at_power_durability_8_processes_get_their_numbers_and_none_waits_for_lo
     options = {"backend": "SQLite", "path": tmp_path / "power.sqlite"}
     assert Counter(NAME, **options).durability == "power"
 
-    results = run(_increment_and_time, [(options, INCREMENTS)] * 8, timeout=100)
+    times = size(quick=200, full=2_000)
+    results = run(_increment_and_time, [(options, times)] * 8, timeout=100)
 
     numbers = [number for mine, _longest in results for number in mine]
-    assert sorted(numbers) == list(range(1, 8 * INCREMENTS + 1))
+    assert sorted(numbers) == list(range(1, 8 * times + 1))
     assert max(longest for _mine, longest in results) < 25
 
 

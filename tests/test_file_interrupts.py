@@ -3,6 +3,7 @@
 import fcntl
 import itertools
 import os
+import random
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from napixd_store import OutcomeUnknown, Store, StoreError, Unavailable, disk
 from tests.files import PROMPT, each_kind, hold, is_locked, open_kind
 from tests.harness.crashes import CASES, Case, hidden
 from tests.processes import Signal, fork
+from tests.sizes import size
 
 
 class Alarm(Exception):
@@ -27,6 +29,7 @@ class Alarm(Exception):
 
 EXCEPTIONS = [KeyboardInterrupt, Alarm, TimeoutError, FileNotFoundError, Unavailable]
 """What handlers raise: among it what the system raises, and what we do."""
+EVERY = size(quick=4, full=1)
 
 
 # --- at every moment ------------------------------------------------------------------------------
@@ -64,7 +67,10 @@ def interrupted(
 
 
 class Interrupts:
-    """Interruptions of one operation on one root, at its first moment, its second, the third."""
+    """Interruptions of one operation on one root, at its first moment, its second, the third.
+
+    A quick run begins at any of the first few, and leaves out as many each time.
+    """
 
     def __init__(self, case: Case, root: Path) -> None:
         self.case, self.root = case, root
@@ -84,8 +90,9 @@ class Interrupts:
 
     def run(self) -> Iterator[str]:
         """Yield what is wrong after each."""
-        for moment in itertools.count(1):
-            exception = EXCEPTIONS[moment % len(EXCEPTIONS)](f"at moment {moment}")
+        moments = itertools.count(random.randint(1, EVERY), EVERY)
+        for kind, moment in zip(itertools.cycle(EXCEPTIONS), moments):  # neither ends
+            exception = kind(f"at moment {moment}")
             self._build()
             handle = self.case.open(self.root)
             before = len(os.listdir("/proc/self/fd"))
@@ -135,7 +142,7 @@ SOME = ["File set", "Directory set", "Directory update", "Directory drop", "Coun
 def test_an_interrupt_at_any_moment_leaves_all_whole_closed_and_unlocked(case, quick_path):
     interrupts = Interrupts(case, quick_path / "root")
     assert list(interrupts.run()) == []
-    assert len(interrupts.kept) > 50
+    assert len(interrupts.kept) > 50 // EVERY
     assert {type(exc) for exc in interrupts.kept} >= set(EXCEPTIONS)
 
 

@@ -163,7 +163,7 @@ def _check_pair(one: str, other: str) -> None:
     assert (folded(encode(one)) == folded(encode(other))) == (one == other)
 
 
-PAIRS = size(quick=150, full=1_000)
+PAIRS = size(quick=400, full=1_000)
 
 
 @settings(max_examples=PAIRS, suppress_health_check=[HealthCheck.too_slow], deadline=None)

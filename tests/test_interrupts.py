@@ -39,7 +39,7 @@ def test_an_interrupt_at_a_moment_of_an_operation_leaves_all_or_nothing(medium, 
     if medium.backend == "Directory":
         known = "one descriptor of a staged file stays open as long as the traceback is kept"
         request.applymarker(pytest.mark.xfail(reason=known, strict=False))
-    with fork(at_moments, medium, size(quick=5, full=2), EXCEPTIONS) as subject:
+    with fork(at_moments, medium, size(quick=9, full=2), EXCEPTIONS) as subject:
         assert subject.result(HANG) > 60
 
 
@@ -97,7 +97,7 @@ def at_random_moments(
 
 @pytest.mark.parametrize(
     "alarms",
-    [size(quick=4_000, full=20_000), pytest.param(500_000, marks=pytest.mark.torture)],
+    [size(quick=1_000, full=20_000), pytest.param(500_000, marks=pytest.mark.torture)],
     ids="{:,}".format,
 )
 def test_alarms_at_random_moments_leave_all_or_nothing(medium, alarms):

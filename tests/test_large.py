@@ -13,10 +13,10 @@ from napixd_store.connections import close_all
 from tests.processes import spawn
 from tests.sizes import size
 
-RECORDS = size(quick=300_000, full=1_000_000)
+RECORDS = size(quick=200_000, full=1_000_000)
 MANY = 10_000
 BIG = 2**20
-MOST_GROWTH = size(quick=16, full=32) * 2**20
+MOST_GROWTH = size(quick=12, full=32) * 2**20
 
 
 def options(path: Path) -> dict[str, Any]:

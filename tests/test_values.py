@@ -38,6 +38,7 @@ from tests.strategies import (
     Text,
     form,
     refused,
+    scalars,
     values,
     wrapped,
 )
@@ -53,7 +54,7 @@ def holders(values: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(
     "objects",
-    [size(quick=4_000, full=50_000), pytest.param(2_000_000, marks=pytest.mark.torture)],
+    [size(quick=3_000, full=50_000), pytest.param(2_000_000, marks=pytest.mark.torture)],
     ids="{:,}".format,
 )
 def test_every_generated_value_comes_back_or_is_refused(quick_path: Path, objects: int):
@@ -69,7 +70,7 @@ def test_every_generated_value_comes_back_or_is_refused(quick_path: Path, object
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(
-        st.lists(values, min_size=_DRAWN, max_size=_DRAWN),
+        st.lists(values | scalars, min_size=_DRAWN, max_size=_DRAWN),
         st.lists(refused, min_size=1, max_size=2),
     )
     def come_back_or_are_refused(supported: list[Any], unsupported: list[Any]) -> None:
@@ -297,7 +298,7 @@ def test_500_levels_are_kept(medium: Medium, kind: str, levels: int):
     assert depth(medium.reopened(store)["k"]) == levels
 
 
-DEEPEST = size(quick=20_000, full=100_000)
+DEEPEST = size(quick=12_000, full=100_000)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import shutil
 import signal
 import struct
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,6 +225,7 @@ def _tell(kind: type[Writer], folder: Path, tell: int) -> tuple[Writer, int]:
         number = writer.found()
         os.write(tell, _number.pack(number))
     except Exception:  # noqa: BLE001 - whatever it is, the data cannot be read
+        traceback.print_exc()  # pytest shows it if the test fails
         os.write(tell, _number.pack(_UNREADABLE))
         shutil.rmtree(folder)
         return kind(folder), 0

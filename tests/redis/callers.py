@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from napixd_store import CounterBackend, NotReplicated, OutcomeUnknown, ReadOnly, Unavailable
 from tests.redis.servers import until
+from tests.sizes import size
 
-RHYTHM = 0.003
+RHYTHM = size(quick=0.01, full=0.003)
 """Seconds from one call of a caller to the next."""
 
 
@@ -41,10 +42,11 @@ class Caller:
                     self.raised[type(exc).__name__] += 1
                 self.slowest = max(self.slowest, time.monotonic() - started)
 
-    def goes_on(self, seconds: float = 10.0) -> None:
-        """Wait until it has counted ten times more."""
-        enough = len(self.acked) + 10
-        until(lambda: len(self.acked) >= enough, seconds)
+
+def all_go_on(callers: Sequence[Caller], seconds: float = 10.0) -> None:
+    """Wait until each of the *callers* has counted ten times more."""
+    enough = [(caller, len(caller.acked) + 10) for caller in callers]
+    until(lambda: all(len(caller.acked) >= number for caller, number in enough), seconds)
 
 
 @contextmanager

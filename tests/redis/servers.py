@@ -58,10 +58,11 @@ def free_ports(count: int) -> list[int]:
 
 def until(condition: Callable[[], Any], seconds: float = STARTED) -> None:
     """Wait until *condition* holds: another process works on it."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.005
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.05)  # to ask servers costs more than most others do meanwhile
 
 
 class Running:

@@ -11,7 +11,7 @@ import redis
 from napixd_store import Counter, Store
 from napixd_store.backends.redis.names import physical
 from napixd_store.connections import close_all
-from tests.redis.callers import Caller, counting
+from tests.redis.callers import Caller, all_go_on, counting
 from tests.redis.fleets import has_replica
 from tests.redis.servers import Record, Running, until
 
@@ -48,15 +48,12 @@ def test_a_node_that_fails_takes_only_its_own_names_with_it(
     its_own = _of(node, callers, prefix)
     others = [caller for caller in callers if caller not in its_own]
     with counting(callers):
-        for caller in callers:
-            caller.goes_on()
+        all_go_on(callers)
         node.stop() if how == "dies" else node.signal(signal.SIGSTOP)
         until(lambda: all(caller.failed >= 3 for caller in its_own))
-        for caller in others:
-            caller.goes_on()
+        all_go_on(others)
         node.start() if how == "dies" else node.signal(signal.SIGCONT)
-        for caller in callers:
-            caller.goes_on()
+        all_go_on(callers)
     for caller in callers:
         assert len(set(caller.acked)) == len(caller.acked)
         unknown = caller.raised["OutcomeUnknown"]
@@ -73,15 +70,13 @@ def test_a_cluster_that_freezes_ends_calls_within_their_budget(
     frail_cluster: list[Running], callers: list[Caller]
 ) -> None:
     with counting(callers):
-        for caller in callers:
-            caller.goes_on()
+        all_go_on(callers)
         for node in frail_cluster:
             node.signal(signal.SIGSTOP)
         until(lambda: all(caller.failed >= 3 for caller in callers))
         for node in frail_cluster:
             node.signal(signal.SIGCONT)
-        for caller in callers:
-            caller.goes_on(20)
+        all_go_on(callers, 20)
     assert max(caller.slowest for caller in callers) <= CONNECT + REPLY + SLACK
 
 
@@ -93,16 +88,13 @@ def test_a_replica_takes_over(
     (node,) = filter(has_replica, pair)
     its_own = _of(node, callers, prefix)
     with counting(callers):
-        for caller in callers:
-            caller.goes_on()
+        all_go_on(callers)
         node.stop()
         died = time.monotonic()
-        for caller in its_own:
-            caller.goes_on(20)
+        all_go_on(its_own, 20)
         down = time.monotonic() - died
         node.start()  # and is the replica now
-        for caller in callers:
-            caller.goes_on()
+        all_go_on(callers)
     acked = sum(len(caller.acked) for caller in its_own)
     duplicated = acked - sum(len(set(caller.acked)) for caller in its_own)
     raised = its_own[0].raised

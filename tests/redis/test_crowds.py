@@ -19,7 +19,7 @@ from napixd_store.errors import ConfigError, ReadOnly
 from tests.harness.netns import Machine
 from tests.labs import need
 from tests.processes import fork, run
-from tests.redis.callers import Caller, counting
+from tests.redis.callers import Caller, all_go_on, counting
 from tests.redis.fleets import role, start_sentinels
 from tests.redis.servers import Record, Running, until
 from tests.sizes import size
@@ -183,7 +183,7 @@ def test_a_server_spoiled_and_mended(
 
 # --- a master that is cut off -------------------------------------------------------------------
 
-CUT = size(quick=4.0, full=8.0)
+CUT = size(quick=3.0, full=8.0)
 """Seconds that the master is alone."""
 
 
@@ -227,20 +227,17 @@ def test_a_partition_duplicates_and_loses_no_number_that_replicas_confirmed(
     fleets = dict(zip(names, made, strict=True))
     callers = [caller for fleet in fleets.values() for caller in fleet.callers]
     with counting(callers):
-        for caller in callers:
-            caller.goes_on()
+        all_go_on(callers)
         machines[0].cut()
         since = time.monotonic()
         before = {name: len(fleet.callers[0].acked) for name, fleet in fleets.items()}
         until(lambda: all(fleet.has_another_master() for fleet in fleets.values()), 30)
-        for fleet in fleets.values():
-            fleet.callers[1].goes_on()
+        all_go_on([fleet.callers[1] for fleet in fleets.values()])
         until(lambda: time.monotonic() - since >= CUT)
         alone = {name: len(fleet.callers[0].acked) - before[name] for name, fleet in fleets.items()}
         machines[0].heal()
         until(lambda: all(fleet.has_one_master() for fleet in fleets.values()), 30)
-        for caller in callers:
-            caller.goes_on()
+        all_go_on(callers)
     duplicated: dict[str | None, int] = {}
     for name, fleet in fleets.items():
         acked = [number for caller in fleet.callers for number in caller.acked]

@@ -9,6 +9,7 @@ import functools
 import gc
 import itertools
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ import pytest
 from napixd_store import Counter, OutcomeUnknown, Store, Unavailable
 from napixd_store.backends.redis import wires
 from tests.redis.calls import Call, prepared
+from tests.sizes import size
 
 BACKENDS = ["Redis", "RedisHash", "RedisKey"]
 OPERATIONS = ["increment", "pop", "update"]
@@ -84,8 +86,12 @@ def descriptors() -> int:
 
 
 def interrupted(prepare: Callable[[int], Call], do: Raiser) -> Iterator[tuple[Call, Outcome]]:
-    """Yield what came of a call that was interrupted at its first event, its second, and so on."""
-    for number in itertools.count(1):
+    """Yield what came of a call that was interrupted at its first event, its second, and so on.
+
+    A quick run begins at any of the first few, and leaves out as many each time.
+    """
+    every = size(quick=4, full=1)
+    for number in itertools.count(random.randint(1, every), every):
         call = prepare(number)
         outcome = interrupted_at(number, call.run, do)
         yield call, outcome

@@ -94,7 +94,7 @@ class Browser:
 
 
 @contextmanager
-def browsing(folder: Path, *, javascript: bool = True) -> Iterator[webdriver.Chrome]:
+def browsing(folder: Path) -> Iterator[webdriver.Chrome]:
     """Start Debian's Chromium with a profile of its own."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     need(bool(chromium and driver), "there is no chromium with its chromedriver")
@@ -106,9 +106,6 @@ def browsing(folder: Path, *, javascript: bool = True) -> Iterator[webdriver.Chr
     options.add_argument("--no-sandbox")  # root has none; nothing but our own pages is loaded
     options.add_argument("--disable-dev-shm-usage")  # which is small in a container
     options.add_argument(f"--user-data-dir={folder / 'profile'}")
-    if not javascript:
-        blocked = {"profile.managed_default_content_settings.javascript": 2}
-        options.add_experimental_option("prefs", blocked)
     chrome = webdriver.Chrome(options, ChromeService(driver))
     try:
         chrome.set_page_load_timeout(TIMEOUT)
@@ -139,9 +136,22 @@ def browser(shared: Browser) -> Browser:
 # --- the walk --------------------------------------------------------------------------------
 
 
+@contextmanager
+def scripts(browser: Browser, *, run: bool) -> Iterator[None]:
+    """Have the programs of pages *run* in a ``with`` block, or not."""
+    browser.tell("Emulation.setScriptExecutionDisabled", value=not run)
+    try:
+        yield
+    finally:
+        browser.tell("Emulation.setScriptExecutionDisabled", value=False)
+
+
 @pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
-def test_a_person_creates_edits_searches_pages_counts_and_deletes(tmp_path: Path, javascript: bool):
-    with Service(tmp_path) as service, browsing(tmp_path, javascript=javascript) as driver:
+def test_a_person_creates_edits_searches_pages_counts_and_deletes(
+    browser: Browser, tmp_path: Path, javascript: bool
+):
+    driver = browser.driver
+    with Service(tmp_path) as service, scripts(browser, run=javascript):
         browser = Browser(driver, service)
         driver.get("data:text/html,<title>off</title><script>document.title = 'on'</script>")
         assert driver.title == ("on" if javascript else "off")
@@ -283,9 +293,9 @@ LONG = "A lamp in room 7 that flickers whenever somebody says " + "supercalifrag
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_each_page_fits_and_can_be_read(
-    browser: Browser, size: tuple[int, int], scheme: str, tmp_path: Path
+    browser: Browser, window: tuple[int, int], scheme: str, tmp_path: Path
 ):
     """The screenshots stay in the test's folder, to be looked at."""
     ask = browser.service.request
@@ -294,12 +304,12 @@ def test_each_page_fits_and_can_be_read(
         ask("POST", "/tickets", {"title": f"No coffee in room {number}", "status": status})
     body = "It began on Monday.\n\n  - the switch was changed\n  - the bulb was not\n"
     id = ask("POST", "/tickets", {"title": LONG[:200], "body": body + "x" * 300})[1]["id"]
-    browser.size(*size)
+    browser.size(*window)
     browser.scheme(scheme)
 
     def look(name: str) -> None:
         browser.driver.save_screenshot(tmp_path / f"{name}.png")
-        assert browser.run("return document.documentElement.scrollWidth") <= size[0], name
+        assert browser.run("return document.documentElement.scrollWidth") <= window[0], name
         seen, unreadable = browser.run(UNREADABLE)
         assert seen > 5
         assert unreadable == [], name

@@ -22,6 +22,13 @@ def service(tmp_path: Path):
         yield service
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory):
+    """A service for all tests that it answers with an error."""
+    with Service(tmp_path_factory.mktemp("untouched")) as service:
+        yield service
+
+
 @pytest.mark.parametrize("backend", ["SQLite", "File", "Directory"])
 def test_tickets_and_numbers_outlive_kill_9(tmp_path: Path, backend: str):
     chosen = settings(tmp_path, backend)
@@ -220,13 +227,13 @@ CHUNK = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
     ids=lambda value: None if isinstance(value, list) else str(value),
 )
 def test_what_the_server_refuses_is_an_error_in_json_too(
-    service: Service, request_: list[bytes], status: int, said: str
+    untouched: Service, request_: list[bytes], status: int, said: str
 ):
-    answer, body = raw(service, *request_)
+    answer, body = raw(untouched, *request_)
     assert answer.status == status
     assert answer.getheader("Content-Type") == "application/json"
     assert said in json.loads(body)["error"]
-    assert service.request("GET", "/stats")[1]["issued"] == 0
+    assert untouched.request("GET", "/stats")[1]["issued"] == 0
 
 
 def test_a_lying_length_does_not_turn_one_body_into_two_requests(service: Service):
