@@ -70,7 +70,10 @@ class Wrecks:
         ]
 
 
-CHANGES = {"write", "fsync", "rename", "unlink", "unlinkat", "mkdir", "rmdir"}
+CHANGES = {"write", "fsync", "rmdir"} | {
+    f"{name}{form}" for name in ("rename", "unlink", "mkdir") for form in ("", "at", "at2")
+}
+"""The calls that change files, in each of their forms: which one is made, the C library decides."""
 
 
 def worth_a_kill(calls: list[Call]) -> list[Call]:
@@ -86,10 +89,8 @@ def wreck(
     fork(build, template).result()
     _copy(template, whole)
     made = trace(log, prepare, whole)
-    calls = [
-        *worth_a_kill(of_the_operation(made)),
-        made[-1],
-    ]  # at the last one, it has said that it is done
+    said = made[-1]  # that it is done
+    calls = [*worth_a_kill(of_the_operation(made)), said]
     outcomes = []
     for place, call in enumerate(calls):
         root = tmp_path / str(place)
@@ -244,7 +245,7 @@ ERRORS: dict[str, type[StoreError]] = {
     "EROFS": ReadOnly,
     "EACCES": ReadOnly,
 }
-FALLIBLE = {"openat", "write", "fsync", "rename", "unlink", "unlinkat", "rmdir", "mkdir", "flock"}
+FALLIBLE = {"openat", "flock", *CHANGES}
 
 
 def worth_a_failure(calls: list[Call]) -> list[Call]:
