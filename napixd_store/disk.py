@@ -11,6 +11,8 @@ import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache, partial
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -148,6 +150,15 @@ def stage(descriptor: int, data: bytes) -> None:
 
 
 # --- folders --------------------------------------------------------------------------------------
+
+
+def names(folder: str | int, most: int | None = None) -> list[str]:
+    """Return the names in *folder*, a path or a descriptor, or the first *most* of them."""
+    (entries,) = map(os.scandir, (folder,))  # as in `opened`
+    try:
+        return list(map(attrgetter("name"), islice(entries, most)))
+    finally:
+        entries.close()
 
 
 def make_private_folder(folder: Path) -> None:
