@@ -402,8 +402,10 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
 
     def drop(self) -> None:
         """Empty the store and remove the collection from the medium; silent when absent."""
-        self._drop()
-        self.reload()
+        if self._copy is None:
+            self._drop()
+        else:
+            self._copy.drop(self._drop)
 
     def __enter__(self) -> "StoreBackend[V]":
         return self

@@ -36,8 +36,8 @@ class _Held:
         self.records = Records(loaded)  # what it is to hold
         self.changed: dict[str, None] = {}  # whose records may differ between the two
         self.moved = False  # whether a key of `base` was deleted here and set again
-        # What an interrupted save may have written, so that it may stand there instead of `base`.
-        self.unsure: dict[str, bytes | None] = {}
+        # What interrupted saves and drops may have written, and may stand there instead of `base`.
+        self.unsure: dict[str, list[bytes | None]] = {}
         # By key and record, for the same record may stand under two keys.
         self.values: dict[tuple[str, int], tuple[str, bytes | None, Any]] = {}
 
@@ -148,6 +148,10 @@ class WorkingCopy(Exclusive):
         """Have *write* write the differences to what was loaded."""
         self.exclusively(self._save, write)
 
+    def drop(self, drop: Callable[[], None]) -> None:
+        """Have *drop* empty the medium, and forget everything."""
+        self.exclusively(self._drop_all, drop)
+
     def unsaved(self) -> bool:
         """Whether there is anything to save."""
         return self.exclusively(self._unsaved)
@@ -235,11 +239,23 @@ class WorkingCopy(Exclusive):
         while True:
             changes, expected = held.differences()
             try:
-                self._try(held, write, changes, expected)
+                if changes:
+                    self._try(held, changes, write, changes, expected)
+                held.saved(changes)
                 return
             except Conflict as conflict:
                 if not self._settle(held, [encode_key(key) for key in conflict.keys]):
                     raise
+
+    def _drop_all(self, drop: Callable[[], None]) -> None:
+        held = self._held
+        if held is None:
+            drop()
+            return
+        gone = dict.fromkeys(held.base)
+        held.changed.update(gone)  # if it is broken off, `save` is to write all of them anew
+        self._try(held, gone, drop)
+        self._held = None
 
     def _unsaved(self) -> bool:
         held = self._held
@@ -249,28 +265,28 @@ class WorkingCopy(Exclusive):
         return bool(held.differences()[0])
 
     @staticmethod
-    def _try(held: _Held, write: _Write, changes: Changes, expected: Expected) -> None:
+    def _try(held: _Held, changes: Changes, write: Callable[..., None], *arguments: Any) -> None:
+        """Call ``write(*arguments)``, which makes *changes*; broken off, it may have made them."""
         before = held.unsure
-        held.unsure = {**before, **changes}
+        may_be = {text: [*before.get(text, ()), record] for text, record in changes.items()}
+        held.unsure = {**before, **may_be}
         try:
-            if changes:
-                write(changes, expected)
+            write(*arguments)
         except OutcomeUnknown:
             raise
         except StoreError:
             held.unsure = before  # for it was not applied
             raise
-        held.saved(changes)
 
     def _settle(self, held: _Held, texts: Collection[str]) -> bool:
-        """Take those of *texts* that an interrupted save wrote for saved; return if any were."""
+        """Take those of *texts* that we wrote, and were interrupted, for saved; return if any."""
         standing = self._load_from(texts)
         ours = {
             text: standing.get(text)
             for text in texts
             if text in held.unsure
             and held.base.get(text) != standing.get(text)
-            and standing.get(text) == held.unsure[text]
+            and standing.get(text) in held.unsure[text]
         }
         held.base = held.base.changed(ours)
         return bool(ours)

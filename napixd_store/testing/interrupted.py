@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import pytest
@@ -101,6 +102,42 @@ class InterruptedContract:
             store["b"] = 2
             store.save()
             assert store.snapshot() == plain.snapshot() == {"a": [1, 2, 3], "b": 2, "c": 3}
+
+    @not_for_ever()
+    def test_saves_that_were_interrupted_conflict_with_none_that_follows(self, open: Open) -> None:
+        plain = open(writeback=False)
+        _begin(plain)
+        for first, second in product(_moments_of_a_save(open), repeat=2):
+            _begin(plain)
+            store = open(writeback=True)
+            for moment in (first, second):
+                store["a"].append(2)
+                with suppress(Interrupted):
+                    at(moment, interrupt, store.save)
+            store.save()
+            assert store.snapshot() == plain.snapshot() == {"a": [1, 2, 2], "b": 2}
+
+    @not_for_ever()
+    def test_what_an_interrupted_drop_left_is_saved_as_a_whole(self, open: Open) -> None:
+        plain = open(writeback=False)
+        before = _begin(plain)
+        for moment in spread(open(writeback=True).drop):
+            _begin(plain)
+            store = open(writeback=True)
+            assert store["b"] == 2
+            with suppress(Interrupted):
+                at(moment, interrupt, store.drop)
+            assert plain.snapshot() in (before, {})
+            store["a"] = [1]
+            store.save()
+            assert store.snapshot() == plain.snapshot()
+            assert store.snapshot() in (before, {"a": [1]})
+
+
+def _moments_of_a_save(open: Open) -> range:
+    store = open(writeback=True)
+    store["a"].append(2)
+    return spread(store.save, 6)
 
 
 COUNTS: dict[str, tuple[Callable[[CounterBackend], int], Callable[[int], tuple[int, int]]]] = {

@@ -66,7 +66,7 @@ class Kept:
             allowed = (told, now) in outcomes
         elif ended.error is ended.interrupt or isinstance(ended.error, OutcomeUnknown):
             allowed = now in [before, *(after for _, after in outcomes), *step.halfway(before)]
-        elif isinstance(ended.error, StoreError):
+        elif ended.interrupt is not None and _refuses(ended.error):
             allowed = now == before  # as it says
         else:
             raise ended.error
@@ -114,8 +114,13 @@ class SharedCounter(Kept):
             self.numbers.append(ended.answer)
         elif ended.error is ended.interrupt or isinstance(ended.error, OutcomeUnknown):
             self.unknown += 1
-        elif not isinstance(ended.error, StoreError):
+        elif ended.interrupt is None or not _refuses(ended.error):
             raise ended.error
+
+
+def _refuses(error: BaseException) -> bool:
+    """Whether *error* may come of an interrupt. A conflict may not: nobody else writes there."""
+    return isinstance(error, StoreError) and not isinstance(error, Conflict)
 
 
 LISTS, INTS, NEW = "abcdef", "xyz", "uvw"
@@ -134,7 +139,7 @@ class KeptStore(Kept):
         self.alone = alone
         self.store = medium.store("mine" if alone else "ours")
         self.medium = medium.store(self.store.collection, writeback=False)
-        self.state, self._half_dropped = self.look(), False
+        self.state = self.look()
 
     def look(self) -> tuple[dict[str, Any], dict[str, Any]]:
         seen = [self._read(each) for each in (self.store, self.medium)[: 1 + self.store.writeback]]
@@ -154,7 +159,7 @@ class KeptStore(Kept):
             self.medium.update(BASE)
             self.store.reload()
             self.store.update(unsaved)
-            self.state, self._half_dropped = ({**BASE, **unsaved}, BASE), False
+            self.state = ({**BASE, **unsaved}, BASE)
 
     def steps(self, chance: random.Random) -> list[Step]:
         listed, number = chance.choice(LISTS), chance.choice(INTS)
@@ -209,18 +214,6 @@ class KeptStore(Kept):
         except KeyError:
             answer = KeyError
         return answer, (content, state[1] if self.store.writeback else content)
-
-    def check(self, step: Step, ended: Ended, now: Any) -> None:
-        """See to the one conflict there may be: what is changed here was dropped, and a drop
-        that was interrupted did not forget it.
-        """
-        super().check(step, ended, now)
-        if step.name in ("save", "reload", "drop"):
-            if isinstance(ended.error, Conflict):
-                assert self._half_dropped, ended.error
-                self.store.reload()
-                self.state = (now[1], now[1])
-            self._half_dropped = step.name == "drop" and ended.error is not None
 
 
 def _edit(store: Any, key: str, n: int) -> None:
