@@ -5,6 +5,7 @@ The operations that are interrupted run in a process of their own, for a crash i
 
 import itertools
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,6 +47,24 @@ def test_an_interrupt_at_a_moment_of_an_operation_leaves_all_or_nothing(medium):
 def test_an_interrupt_at_any_moment_leaves_all_or_nothing(medium, exception):
     with fork(at_moments, medium, 1, (exception,)) as subject:
         assert subject.result(HANG) > 300
+
+
+OPERATIONS: dict[str, Callable[[Any], object]] = {
+    "set": lambda store: store.__setitem__("a", 2),
+    "update": lambda store: store.update(a=3, b=3),
+    "get": lambda store: store["a"],
+}
+
+
+@pytest.mark.parametrize("backend", ["Memory", "SQLite", "File", "Directory"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_os_error_that_a_handler_raises_comes_out_as_it_is(backend, name, quick_path):
+    """So a time limit is kept, and is no fault of the disk's."""
+    store = Medium(backend, quick_path, False).store()
+    store["a"] = 1
+    *ends, last = interruptions(lambda: OPERATIONS[name](store), TimeoutError)
+    assert [ended for ended in ends if ended.error is not ended.interrupt] == []
+    assert last.error is None
 
 
 def test_an_iteration_that_is_broken_off_keeps_nothing_open(medium):

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from itertools import starmap
 
+from napixd_store import disk
 from napixd_store.backends.sqlite.layout import ALL
 from napixd_store.backends.sqlite.log import LATEST
 from napixd_store.errors import Unavailable
@@ -36,7 +37,9 @@ def identity(path: str) -> Identity:
     """Return the identity of the file that stands at *path* now."""
     try:
         facts = os.stat(path)
-    except OSError:
+    except OSError as exc:
+        if not disk.is_of_the_system(exc):
+            raise
         return None
     return facts.st_dev, facts.st_ino
 
