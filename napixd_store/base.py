@@ -434,9 +434,14 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
             self._copy.forget([encode_key(key) for key in keys])
 
     def drop(self) -> None:
-        """Empty the store and remove the collection from the medium; silent when absent."""
-        self._drop()
-        self.reload()
+        """Empty the store and remove the collection from the medium; silent when absent.
+
+        Write-back: if it was interrupted, `save` writes what is still seen here, were it dropped.
+        """
+        if self._copy is None:
+            self._drop()
+        else:
+            self._copy.drop(self._drop)
 
     def __enter__(self) -> "StoreBackend[V]":
         return self

@@ -5,19 +5,24 @@ which returns a `Connection`. `connect` hands the same one to whoever asks for e
 comes to the same place, from any thread. Opening does no I/O: a service starts while
 its medium is down, and the first operation finds out.
 
-Across a ``fork`` every connection is told before and after, so that none is copied in the
-middle of an operation (see `Connection.before_fork`). A fork that Python is not told of is
-noticed by whoever touches a connection next (see ``napixd_store.processes``).
+Before a ``fork`` every connection is told, so that none is copied in the middle of an operation
+(see `Connection.before_fork`). A fork that Python does not tell of is noticed by whoever touches
+a connection next (see ``napixd_store.processes``), and so is one that is made in the middle of an
+operation, by a signal handler or a finaliser: another thread that forks may be waiting for that
+operation.
 """
 
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import ExitStack
+from operator import methodcaller
 from typing import Any, ClassVar
 
 from napixd_store.errors import ConfigError
-from napixd_store.exclusive import Exclusive
+from napixd_store.exclusive import Exclusive, owned
 from napixd_store.processes import notice, on_new_process
 
 
@@ -42,12 +47,8 @@ class Connection(Exclusive):
         """Release what the connection holds; the next operation opens it anew."""
 
     def before_fork(self) -> None:
-        """Wait for what is under way, and keep new operations waiting until after the fork."""
-        self._lock.acquire()
-
-    def after_fork_in_parent(self) -> None:
-        """Let the operations that waited go on."""
-        self._lock.release()
+        """Wait for what is under way, and keep new operations waiting: `hold` what they take."""
+        hold(self._lock)
 
 
 Opener = Callable[..., Connection]
@@ -94,37 +95,62 @@ def _used(connection: Connection) -> Connection:
 def close_all() -> None:
     """Close every connection; a store or counter that is used afterwards opens its own again."""
     notice()
-    for connection in list(_live.values()):
+    for connection in _connections():
         connection.close()
+
+
+def _connections() -> list[Connection]:
+    # The references are copied in one step, for another thread may be adding one.
+    return [each for each in (reference() for reference in _live.valuerefs()) if each is not None]
 
 
 # --- forks that Python makes, and tells of --------------------------------------------------------
 
-_forking: list[Connection] = []
+
+class _Forks(threading.local):
+    """The locks that each fork of this thread holds: a handler may fork beside another fork."""
+
+    def __init__(self) -> None:
+        self.held: list[list[threading.RLock]] = []
+
+
+_forks = _Forks()
+
+
+def hold(lock: threading.RLock) -> None:
+    """Take *lock* until this process has made the fork that is under way."""
+    _forks.held[-1].append(lock)  # first, for an interrupt may come once it is taken
+    lock.acquire()
 
 
 def _before_fork() -> None:
     notice()
-    _lock.acquire()
-    _forking[:] = _live.values()
-    for connection in _forking:
-        connection.before_fork()
+    _forks.held.append([])
+    if owned(_lock) or any(connection.is_in_use_here() for connection in _connections()):
+        return
+    hold(_lock)
+    with ExitStack() as told:  # all of them, whatever one of them raises
+        for connection in _connections():
+            told.callback(connection.before_fork)
 
 
-def _after_fork_in_parent() -> None:
-    for connection in reversed(_forking):
-        connection.after_fork_in_parent()
-    _forking.clear()
-    _lock.release()
+def _release() -> None:
+    if _forks.held:
+        # In one call: an interrupt in between would leave some of them taken.
+        deque(map(methodcaller("release"), filter(owned, _forks.held[-1])), 0)
+
+
+def _after_fork() -> None:
+    _release()
+    del _forks.held[-1:]
 
 
 def _begin_anew() -> None:
     global _lock
     _lock = threading.RLock()
-    _forking.clear()
+    _forks.held.clear()
 
 
 on_new_process(_begin_anew)
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=notice
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_release, after_in_child=notice)
+os.register_at_fork(after_in_parent=_after_fork)  # an interrupt may come as the first one begins

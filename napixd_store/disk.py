@@ -9,8 +9,10 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import cache, partial
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,15 +68,27 @@ def attempt(path: str, call: Callable[..., T], *arguments: Any, **options: Any) 
         raise translated(exc, path) from exc
 
 
-def is_of_the_system(exc: OSError) -> bool:
-    """Return whether the system raised *exc*, in the frame that caught it or in this module.
+def is_of_the_system(exc: BaseException) -> bool:
+    """Return whether *exc* is the system's: raised in this module, or in the one that caught it.
 
     What a signal handler raises has a frame of the handler's.
     """
+    if not isinstance(exc, OSError):
+        return False
     here = last = exc.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
-    return last is None or last is here or last.tb_frame.f_globals is globals()
+    if here is None or last is None:
+        return True
+    module = last.tb_frame.f_globals
+    return module is globals() or module is here.tb_frame.f_globals
+
+
+class Lenient(AbstractContextManager[None, bool]):
+    """Passes over what the system refuses in a block, and over nothing that a handler raises."""
+
+    def __exit__(self, kind: object, exc: BaseException | None, traceback: object) -> bool:
+        return exc is not None and is_of_the_system(exc)
 
 
 def translated(exc: OSError, path: str | Path) -> StoreError:
@@ -148,6 +162,15 @@ def stage(descriptor: int, data: bytes) -> None:
 
 
 # --- folders --------------------------------------------------------------------------------------
+
+
+def names(folder: str | int, most: int | None = None) -> list[str]:
+    """Return the names in *folder*, a path or a descriptor, or the first *most* of them."""
+    (entries,) = map(os.scandir, (folder,))  # as in `opened`
+    try:
+        return list(map(attrgetter("name"), islice(entries, most)))
+    finally:
+        entries.close()
 
 
 def make_private_folder(folder: Path) -> None:
@@ -247,7 +270,9 @@ def _device(place: Path) -> int:
     while True:
         try:
             return os.stat(place).st_dev
-        except OSError:  # not there yet
+        except OSError as exc:  # not there yet
+            if not is_of_the_system(exc):
+                raise
             if place == place.parent:
                 return 0
             place = place.parent

@@ -10,6 +10,9 @@ from napixd_store.processes import notice, on_new_process
 
 T = TypeVar("T")
 
+owned: Callable[[threading.RLock], bool] = type(threading.RLock())._is_owned  # type: ignore[attr-defined]
+"""Whether this very thread has the lock, as `threading.Condition` asks; in C, for signals' sake."""
+
 
 class Exclusive:
     """A thing that many threads use, and one at a time changes.
@@ -42,7 +45,7 @@ class Exclusive:
         """
         notice()
         lock = self._lock
-        if lock._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
+        if owned(lock):
             raise Unavailable(
                 f"{self.place}: this thread is in the middle of a write here, which a signal "
                 f"handler or a finaliser interrupted; nothing was changed: do it outside of them"
@@ -62,6 +65,10 @@ class Exclusive:
                 lock.release()
             except RuntimeError:
                 pass
+
+    def is_in_use_here(self) -> bool:
+        """Whether this very thread is in the middle of something here; it is in a handler then."""
+        return owned(self._lock)
 
     def begin_anew(self) -> None:
         """Leave the parent what is its own, in a process that was forked off.

@@ -12,52 +12,18 @@ Readers take no lock, and a signal's handler may run, or raise, anywhere. So eac
 prepared in ways that show nowhere, and one step decides it.
 """
 
-import copy
 import operator
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import takewhile
 from typing import Any
 
-from napixd_store.changes import ABSENT, Changes, Expected, unmet
-from napixd_store.errors import Conflict, InvalidValue, OutcomeUnknown, StoreError
+from napixd_store.changes import Changes, Expected, unmet
+from napixd_store.errors import Conflict, InvalidValue
 from napixd_store.exclusive import Exclusive
+from napixd_store.held import Held
 from napixd_store.names import encode_key
-from napixd_store.records import Records
 
 _Write = Callable[[Changes, Expected], None]
-_NONE: frozenset[bytes | None] = frozenset()
-
-
-class _Held:
-    """What a working copy holds: a state of the medium, and what has become of it."""
-
-    def __init__(self, loaded: Mapping[str, bytes]) -> None:
-        self.base = Records(loaded)  # what the medium held when loaded or saved last
-        self.records = Records(loaded)  # what it is to hold
-        self.changed: dict[str, None] = {}  # whose records may differ between the two
-        self.moved = False  # whether a key of `base` was deleted here and set again
-        # All that interrupted saves may have written, so that it may stand there instead of `base`.
-        self.unsure: dict[str, frozenset[bytes | None]] = {}
-        # By key and record, for the same record may stand under two keys.
-        self.values: dict[tuple[str, int], tuple[str, bytes | None, Any]] = {}
-
-    def differences(self) -> tuple[dict[str, bytes | None], Expected]:
-        """Return the changes to `base`, first new keys in their order, and what they expect."""
-        base, records = self.base, self.records
-        new = dict.fromkeys([*takewhile(lambda text: text not in base, reversed(records))][::-1])
-        changes = {
-            text: records.get(text)
-            for text in {**new, **self.changed}
-            if text in self.unsure or records.get(text) != base.get(text)
-        }
-        return changes, {text: base.get(text, ABSENT) for text in changes}
-
-    def saved(self, changes: Changes) -> None:
-        """Note that the medium holds *changes*. Until the end, `unsure` tells of them."""
-        self.base = self.base.changed(changes)
-        self.unsure = {}
-        self.changed.clear()
 
 
 class WorkingCopy(Exclusive):
@@ -78,7 +44,7 @@ class WorkingCopy(Exclusive):
         self._load_from, self._dumps, self._loads = load, dumps, loads
         self._conflict = conflict
         self.place = f"the working copy of {where}"
-        self._held: _Held | None = None
+        self._held: Held | None = None
         super().__init__()
 
     # --- the verbs of a backend --------------------------------------------------------------
@@ -102,7 +68,7 @@ class WorkingCopy(Exclusive):
     def _scan(self) -> Iterator[tuple[str, bytes]]:
         held = self._loaded()
         if held.moved:
-            self.exclusively(_put_in_order, held)
+            self.exclusively(held.put_in_order)
         for text in held.records.texts():
             record = held.records.get(text)
             if record is not None:  # deleted since the keys were listed
@@ -149,6 +115,10 @@ class WorkingCopy(Exclusive):
         """Have *write* write the differences to what was loaded."""
         self.exclusively(self._save, write)
 
+    def drop(self, drop: Callable[[], None]) -> None:
+        """Have *drop* empty the medium, and forget everything."""
+        self.exclusively(self._drop_all, drop)
+
     def unsaved(self) -> bool:
         """Whether there is anything to save."""
         return self.exclusively(self._unsaved)
@@ -159,13 +129,13 @@ class WorkingCopy(Exclusive):
 
     # --- inside: what one thread at a time does ----------------------------------------------
 
-    def _loaded(self) -> _Held:
+    def _loaded(self) -> Held:
         return self._held or self.exclusively(self._loaded_once)
 
-    def _loaded_once(self) -> _Held:
+    def _loaded_once(self) -> Held:
         held = self._held
         if held is None:
-            held = self._held = _Held(self._load_from())
+            held = self._held = Held(self._load_from())
         return held
 
     def _apply(self, changes: Changes, expected: Expected, values: Mapping[str, Any]) -> None:
@@ -209,7 +179,7 @@ class WorkingCopy(Exclusive):
                 self._encode_one(text)
             else:  # deleted, or replaced by a later assignment
                 held.values.pop((text, id(record)), None)
-        _put_in_order(held)
+        held.put_in_order()
         return dict(held.records)
 
     def _lend(self, text: str, record: bytes) -> bytes:
@@ -236,11 +206,23 @@ class WorkingCopy(Exclusive):
         while True:
             changes, expected = held.differences()
             try:
-                self._try(held, write, changes, expected)
+                if changes:
+                    held.attempt(changes, write, changes, expected)
+                held.saved(changes)
                 return
             except Conflict as conflict:
-                if not self._settle(held, [encode_key(key) for key in conflict.keys]):
+                if not held.settle(self._standing(map(encode_key, conflict.keys))):
                     raise
+
+    def _drop_all(self, drop: Callable[[], None]) -> None:
+        held = self._held
+        if held is None:
+            drop()
+            return
+        gone = dict.fromkeys(held.base)
+        held.changed.update(gone)  # if it is broken off, `save` is to write all of them anew
+        held.attempt(gone, drop)
+        self._held = None
 
     def _unsaved(self) -> bool:
         held = self._held
@@ -249,52 +231,13 @@ class WorkingCopy(Exclusive):
         self._encoded()
         return bool(held.differences()[0])
 
-    @staticmethod
-    def _try(held: _Held, write: _Write, changes: Changes, expected: Expected) -> None:
-        before = held.unsure
-        held.unsure = {**before, **{t: before.get(t, _NONE) | {r} for t, r in changes.items()}}
-        try:
-            if changes:
-                write(changes, expected)
-        except OutcomeUnknown:
-            raise
-        except StoreError:
-            held.unsure = before  # for it was not applied
-            raise
-        held.saved(changes)
-
-    def _settle(self, held: _Held, texts: Collection[str]) -> bool:
-        """Take those of *texts* that an interrupted save wrote for saved; return if any were."""
-        standing = self._load_from(texts)
-        ours = {
-            text: standing.get(text)
-            for text in texts
-            if text in held.unsure
-            and held.base.get(text) != standing.get(text)
-            and standing.get(text) in held.unsure[text]
-        }
-        held.base = held.base.changed(ours)
-        return bool(ours)
-
     def _forget(self, texts: Collection[str]) -> None:
         held = self._held
-        if held is None or not texts:
-            self._held = None
-            return
-        found = self._load_from(texts)
-        fresh = copy.copy(held)
-        afresh = {text: found.get(text) for text in texts}
-        fresh.base = Records(held.base).changed(afresh)
-        fresh.records = Records(held.records).changed(afresh)
-        fresh.changed = {text: None for text in held.changed if text not in afresh}
-        fresh.unsure = {text: r for text, r in held.unsure.items() if text not in afresh}
-        fresh.moved = True
-        self._held = fresh
+        if held is not None:
+            self._held = held.with_afresh(self._standing(texts)) if texts else None
 
-
-def _put_in_order(held: _Held) -> None:
-    """Let a key that was deleted and set again have its old place, which it has in the medium."""
-    if held.moved:
-        known = {**held.base, **held.records}
-        held.records = Records((t, known[t]) for t in known if t in held.records)
-        held.moved = False
+    def _standing(self, texts: Iterable[str]) -> dict[str, bytes | None]:
+        """Return what stands in the medium of *texts*."""
+        asked = list(texts)
+        found = self._load_from(asked)
+        return {text: found.get(text) for text in asked}

@@ -30,7 +30,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.reopening",
         "napixd_store.records",
     ],
-    ["napixd_store.connections"],
+    ["napixd_store.connections", "napixd_store.held"],
     ["napixd_store.counter", "napixd_store.working_copy"],
     ["napixd_store.base"],
     ["napixd_store.backends"],

@@ -2,12 +2,14 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from napixd_store import ConfigError, Counter, Store
-from napixd_store.connections import Connection, close_all, connect
+from napixd_store import ConfigError, Counter, Store, connections
+from napixd_store.connections import Connection, Opener, close_all, connect
+from tests.harness.interrupts import interruptions
 from tests.processes import fork, run_threads
 
 
@@ -24,10 +26,6 @@ class Noted(Connection):
     def before_fork(self) -> None:
         super().before_fork()
         self.told.append("before fork")
-
-    def after_fork_in_parent(self) -> None:
-        self.told.append("after fork in parent")
-        super().after_fork_in_parent()
 
     def begin_anew(self) -> None:
         self.told.append("after fork in child")
@@ -106,7 +104,7 @@ def test_close_all_closes_each_and_forgets_none():
     assert connect(open_noted, {"name": "c1"}) is one
 
 
-def test_a_connection_is_told_before_and_after_a_fork():
+def test_a_connection_is_told_before_a_fork_and_in_the_child():
     noted = connect(open_noted, {"name": "forked"})
     assert isinstance(noted, Noted)
     noted.told.clear()
@@ -114,7 +112,7 @@ def test_a_connection_is_told_before_and_after_a_fork():
     with fork(lambda: noted.told) as child:
         assert child.result() == ["before fork", "after fork in child"]
 
-    assert noted.told == ["before fork", "after fork in parent"]
+    assert noted.told == ["before fork"]
 
 
 def test_nobody_holds_a_connections_lock_after_a_fork():
@@ -149,6 +147,125 @@ def test_a_fork_waits_for_whoever_holds_a_connections_lock():
     with fork(lambda: steps) as child:
         assert child.result() == ["done"]
     thread.join()
+
+
+# --- forks that go wrong --------------------------------------------------------------------------
+
+PROMPT = 20.0
+"""Seconds after which a thread or process is taken to wait for ever."""
+
+
+def all_free(*connections: Connection) -> bool:
+    """Whether another thread gets all that a fork takes, as it does where no fork is under way."""
+
+    def take_all() -> bool:
+        return all(
+            connection.exclusively(lambda: True, timeout=PROMPT) for connection in connections
+        ) and isinstance(connect(open_noted, {}), Noted)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(take_all).result(PROMPT)
+
+
+@pytest.fixture
+def reported(monkeypatch) -> list[BaseException]:
+    """What Python can only report, as it does with what is raised beside a fork."""
+    errors: list[BaseException] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda report: errors.append(report.exc_value))
+    return errors
+
+
+def test_a_connection_that_raises_before_a_fork_leaves_no_lock_taken(reported):
+    class Raising(Noted):
+        def before_fork(self) -> None:
+            raise LookupError
+
+    def open_raising(*, name: str = "") -> Raising:
+        return Raising()
+
+    openers: list[Opener] = [open_noted, open_raising, open_noted]
+    around = [connect(opener, {"name": str(place)}) for place, opener in enumerate(openers)]
+    for _ in range(2):
+        with fork(all_free, *around) as child:
+            assert child.result(PROMPT)
+        assert all_free(*around)
+    assert [type(exc) for exc in reported] == [LookupError] * 2
+    for noted in (around[0], around[2]):
+        assert isinstance(noted, Noted)
+        assert noted.told.count("before fork") == 2  # whatever the one between them did
+
+
+@pytest.mark.usefixtures("unmeasured")
+def be_forked(came: list[BaseException] | None = None) -> None:
+    """Call what Python calls in a parent; what an interrupt raises there it reports, and goes on.
+
+    No real fork: modules of Python's own have hooks that cannot be interrupted, nor nested.
+    """
+    for hook in (connections._before_fork, connections._release, connections._after_fork):
+        try:
+            hook()
+        except KeyboardInterrupt as exc:
+            if came is not None:
+                came.append(exc)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_an_interrupt_at_any_moment_of_a_fork_leaves_no_lock_taken(tmp_path):
+    store = Store("a", "SQLite", path=tmp_path / "doc.sqlite", durability="process")
+    noted = connect(open_noted, {"name": "interrupted"})
+    came: list[BaseException] = []
+    for moment, _ended in enumerate(interruptions(lambda: be_forked(came), KeyboardInterrupt)):
+        store["a"] = moment
+        assert all_free(noted, store._connection)
+    assert len(came) > 50
+
+
+def test_a_handler_may_fork_while_its_thread_is_about_to_fork():
+    class Forking(Noted):
+        def before_fork(self) -> None:
+            super().before_fork()
+            if len(self.told) == 1:
+                be_forked()  # as a handler may that a signal calls here
+
+    def open_forking() -> Forking:
+        return Forking()
+
+    around = [
+        connect(open_noted, {"name": "first"}),
+        connect(open_forking, {}),
+        connect(open_noted, {"name": "last"}),
+    ]
+    be_forked()
+    assert all_free(*around)
+
+
+def test_of_two_threads_that_fork_at_once_one_may_be_in_the_middle_of_a_write():
+    """As a handler is. The other one waits for that write, so it must not be waited for."""
+
+    class Waited(Noted):
+        def before_fork(self) -> None:
+            others_turn.set()
+            super().before_fork()
+
+    def open_waited() -> Waited:
+        return Waited()
+
+    others_turn, writing = threading.Event(), threading.Event()
+    waited = connect(open_waited, {})
+
+    def write_and_fork() -> bool:
+        writing.set()
+        assert others_turn.wait(PROMPT)
+        be_forked()
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        written = pool.submit(waited.exclusively, write_and_fork)
+        assert writing.wait(PROMPT)
+        forked = pool.submit(be_forked)
+        assert written.result(PROMPT)
+        forked.result(PROMPT)
+    assert all_free(waited)
 
 
 def test_opening_does_no_io(tmp_path):

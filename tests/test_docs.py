@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 import bottle
@@ -76,7 +77,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NAPIXD_HOME", str(tmp_path / "home"))
     # Pages name files relative to where they stand; a connection to such a name is shared.
-    monkeypatch.setattr(connections, "_live", {})
+    monkeypatch.setattr(connections, "_live", WeakValueDictionary())
     yield tmp_path
     connections.close_all()
 

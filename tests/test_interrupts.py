@@ -5,10 +5,12 @@ The operations that are interrupted run in a process of their own, for a crash i
 
 import itertools
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.descriptors import targets
 from tests.harness.interrupted import Subject, everything, neighbour
 from tests.harness.interrupts import EXCEPTIONS, Alarms, interruptions
 from tests.media import BACKENDS, POLICIES, Medium
@@ -31,14 +33,11 @@ def at_moments(medium: Medium, every: int, exceptions: tuple[type[BaseException]
             for ended in interruptions(step.act, *exceptions, every=every):
                 subject.check(kept, step, ended)
                 subject.mine.refill()
-    subject.check_descriptors()
+            subject.check_descriptors()
     return subject.interrupts
 
 
-def test_an_interrupt_at_a_moment_of_an_operation_leaves_all_or_nothing(medium, request):
-    if medium.backend == "Directory":
-        known = "one descriptor of a staged file stays open as long as the traceback is kept"
-        request.applymarker(pytest.mark.xfail(reason=known, strict=False))
+def test_an_interrupt_at_a_moment_of_an_operation_leaves_all_or_nothing(medium):
     with fork(at_moments, medium, size(quick=9, full=2), EXCEPTIONS) as subject:
         assert subject.result(HANG) > 60
 
@@ -71,6 +70,39 @@ def test_a_save_is_in_no_conflict_with_two_before_it_that_were_interrupted(backe
     save(done=False)
     store.save()
     assert backend.store(store.collection)["a"] == 2
+
+
+OPERATIONS: dict[str, Callable[[Any], object]] = {
+    "set": lambda store: store.__setitem__("a", 2),
+    "update": lambda store: store.update(a=3, b=3),
+    "get": lambda store: store["a"],
+}
+
+
+@pytest.mark.parametrize("backend", ["Memory", "SQLite", "File", "Directory"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_os_error_that_a_handler_raises_comes_out_as_it_is(backend, name, quick_path):
+    """So a time limit is kept, and is no fault of the disk's."""
+    store = Medium(backend, quick_path, False).store()
+    store["a"] = 1
+    *ends, last = interruptions(lambda: OPERATIONS[name](store), TimeoutError)
+    assert [ended for ended in ends if ended.error is not ended.interrupt] == []
+    assert last.error is None
+
+
+def test_an_iteration_that_is_broken_off_keeps_nothing_open(medium):
+    """As long as anybody keeps it, as the traceback of an interrupt does."""
+    store = medium.store()
+    store.update(a=1, b=2, c=3)
+    store.save()
+    assert len(list(store)) == 3
+    before = sorted(targets())
+    for take in (iter, lambda store: iter(store.items()), lambda store: iter(store.values())):
+        kept = take(store)
+        next(kept)
+        assert sorted(targets()) == before
+        next(kept)
+        assert sorted(targets()) == before
 
 
 def at_random_moments(

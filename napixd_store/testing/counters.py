@@ -10,11 +10,12 @@ from napixd_store.errors import ConfigError, CounterOverflow, InvalidName
 from napixd_store.integers import LARGEST, SMALLEST
 from napixd_store.resolve import resolve_counter
 from napixd_store.testing.cases import BAD_NAMES, NAMES, numbered, together
+from napixd_store.testing.interrupted import InterruptedCounterContract
 
 OpenCounter = Callable[..., CounterBackend]
 
 
-class CounterContract:
+class CounterContract(InterruptedCounterContract):
     """What every counter does, whatever keeps it."""
 
     backend: ClassVar[type | str]

@@ -88,6 +88,7 @@ class Alarms:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._lengths: dict[str, float] = {}
+        self._raises: BaseException | None = None
         signal.signal(signal.SIGALRM, self._ring)
 
     def during(self, name: str, operation: Callable[[], Any]) -> Ended:
@@ -95,16 +96,18 @@ class Alarms:
         the alarm rings in the middle.
         """
         kind, share = self._chance.choice(EXCEPTIONS), self._chance.random()
-        self._outside, self._exception, self._rang = sys._getframe(), kind("the alarm"), False
+        self._outside, self._rang, exception = sys._getframe(), False, kind("the alarm")
         length = self._lengths.get(name, 0.001)
         answer, error = None, None
-        with _swallowed_by_finalisers(self._exception):
+        with _swallowed_by_finalisers(exception):
             begin = time.perf_counter()
             try:
+                self._raises = exception
                 signal.setitimer(signal.ITIMER_REAL, max(share * length, 1e-6))
                 try:
                     answer = operation()
                 finally:
+                    self._raises = None  # a signal that came may be noticed much later
                     signal.setitimer(signal.ITIMER_REAL, 0)
             except BaseException as exc:  # noqa: BLE001 - whatever it is, the caller looks at it
                 error = exc
@@ -112,12 +115,12 @@ class Alarms:
             # So long that some run to their end and are measured; smooth, for others run too.
             measured = 1.2 * (time.perf_counter() - begin)
             self._lengths[name] = length + (measured - length) / 4
-        return Ended(answer, error, self._exception if self._rang else None)
+        return Ended(answer, error, exception if self._rang else None)
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
-        if frame is not self._outside:  # else it comes too early or too late
+        if self._raises is not None and frame is not self._outside:  # else it is early, or late
             self._rang = True
-            raise self._exception
+            raise self._raises
 
 
 @contextmanager

@@ -13,8 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import count, filterfalse, islice, takewhile
-from operator import attrgetter
+from itertools import count, filterfalse, takewhile
 from typing import Any, TypeVar
 
 from napixd_store import disk
@@ -84,16 +83,15 @@ class View:
         """Yield all names in the folder, those in it when the second one is asked for.
 
         So whoever renames files meanwhile comes to an end, and to ask for one costs little.
+        Nothing is open in between, for somebody may keep what is half done: a traceback does.
         """
         place = self.path if self.descriptor is None else self.descriptor
         try:
-            with attempt(self.path, os.scandir, place) as entries:
-                names = map(attrgetter("name"), entries)
-                yield from attempt(self.path, list[str], islice(names, 1))
-                rest = attempt(self.path, list[str], names)
+            for first in attempt(self.path, disk.names, place, 1):
+                yield first
+                yield from filter(first.__ne__, attempt(self.path, disk.names, place))
         except NotThere:
             return
-        yield from rest
 
     def opened(self, name: str, flags: int, work: Callable[..., T], *arguments: Any) -> T:
         """Open *name* and return ``work(descriptor, *arguments)``; it is closed in any case."""

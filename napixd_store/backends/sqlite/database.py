@@ -9,7 +9,6 @@ when it is next used. After any other fork the child closes those that it finds.
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, TypeVar
@@ -18,8 +17,9 @@ from napixd_store import disk
 from napixd_store.backends.sqlite import faults, file
 from napixd_store.backends.sqlite.log import Log
 from napixd_store.backends.sqlite.session import NOTHING, Session, identity
-from napixd_store.connections import Connection
+from napixd_store.connections import Connection, hold
 from napixd_store.errors import ConfigError, OutcomeUnknown, ReadOnly, StoreError, Unavailable
+from napixd_store.exclusive import owned
 from napixd_store.places import home
 from napixd_store.processes import notice
 
@@ -145,7 +145,7 @@ class Database(Connection):
     def _operate(self, session: Session, work: Callable[..., T], what: Any, arguments: Any) -> T:
         """Return ``work(session, what, arguments)``; whatever breaks it off, nothing stays open."""
         lock = session.lock
-        if lock._is_owned():
+        if owned(lock):
             raise Unavailable(
                 f"{self.place}: this thread is in the middle of an operation here, which a signal "
                 f"handler or a finaliser interrupted; nothing was changed: do it outside of them"
@@ -212,35 +212,26 @@ class Database(Connection):
         Not one that this very thread is using: it is called from a signal handler then.
         """
         for session in list(self._sessions):
-            if not session.lock._is_owned():
+            if not owned(session.lock):
                 with session.lock:
                     session.close()
 
     # --- forks -------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """Wait for every session to finish, close it, and hold it until after the fork.
-
-        Not for one that this very thread is using: it is called from a signal handler then.
-        """
-        self._gate.acquire()
+        """Wait for every session to finish, close it, and hold it until after the fork."""
+        hold(self._gate)
         self._forking = True  # no thread begins an operation: a busy one would never let us in
         super().before_fork()
         for session in list(self._sessions):
-            if not session.lock._is_owned():
-                self._held.append(session)
-                session.lock.acquire()
-                session.close()
+            hold(session.lock)
+            session.close()
 
-    def after_fork_in_parent(self) -> None:
-        """Let the threads go on; each opens its handle again."""
-        for session in self._held:
-            with suppress(RuntimeError):  # a signal came before it was got
-                session.lock.release()
-        self._held.clear()
-        super().after_fork_in_parent()
-        self._forking = False
-        self._gate.release()
+    def is_in_use_here(self) -> bool:
+        """Whether this very thread is in the middle of something here, were it only a read."""
+        return super().is_in_use_here() or any(
+            owned(lock) for lock in (self._gate, *(each.lock for each in list(self._sessions)))
+        )
 
     def begin_anew(self) -> None:
         """Give up what is the parent's; its other threads do not exist here."""
@@ -251,7 +242,6 @@ class Database(Connection):
 
     def _begin_anew(self) -> None:
         self._gate = threading.RLock()
-        self._held: list[Session] = []
         self._forking = False
 
     # --- sessions ----------------------------------------------------------------------------
@@ -259,8 +249,8 @@ class Database(Connection):
     def _session(self) -> Session:
         notice()
         if self._forking:
-            with self._gate:
-                pass
+            with self._gate:  # so the fork is made
+                self._forking = False
         try:
             session: Session = self._local.session
         except AttributeError:

@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from napixd_store import disk
 from napixd_store.disk import translated as of_the_system
 from napixd_store.errors import (
     ConfigError,
@@ -66,7 +67,7 @@ _READ_ONLY = (
 def _not_opened(said: str, path: Path) -> StoreError:
     """Find out what SQLite does not say: why it could not open a file."""
     try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
+        disk.opened(os.devnull, os.O_RDONLY, os.fstat)
     except OSError as exc:
         return of_the_system(exc, path)  # too many are open
     if _is_full(path):

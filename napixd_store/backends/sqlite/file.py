@@ -59,8 +59,11 @@ def ensure(path: Path) -> None:
             with suppress(FileExistsError):  # another process was faster; its file is as good
                 os.link(aside, path)
         finally:
-            aside.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(aside)
     except (OSError, sqlite3.Error) as exc:
+        if isinstance(exc, OSError) and not disk.is_of_the_system(exc):
+            raise
         raise translated(exc, path, writing=False) from exc
     disk.sync_folder(str(path.parent))
 
@@ -80,7 +83,7 @@ def _build(path: Path) -> None:
 
 def _clear(path: Path) -> None:
     """Remove what processes left that were killed while they built a file in this folder."""
-    with suppress(OSError), os.scandir(path.parent) as entries:
+    with disk.Lenient(), os.scandir(path.parent) as entries:
         for entry in filter(partial(_is_left, path), entries):
             os.unlink(entry.path)
 
@@ -89,7 +92,7 @@ def _is_left(path: Path, entry: "os.DirEntry[str]") -> bool:
     aside = entry.path
     if not _ASIDE.fullmatch(entry.name):
         return False
-    if os.path.exists(path) and os.path.samefile(aside, path):
+    if os.path.exists(path) and os.path.samestat(os.stat(aside), os.stat(path)):
         return True  # in place
     return time.time() - os.lstat(aside).st_mtime > _ABANDONED
 
@@ -120,7 +123,7 @@ def check(path: Path) -> None:
 
 
 def _check_facts(path: Path) -> None:
-    with suppress(OSError):  # SQLite will say what is wrong
+    with disk.Lenient():  # SQLite will say what is wrong
         facts = os.stat(path)
         if stat.S_ISDIR(facts.st_mode):
             raise ConfigError(f"{path} is a folder, not a file: check path=")
@@ -190,6 +193,8 @@ def is_unchanging(path: Path) -> bool:
     """
     try:
         read_only = os.statvfs(path).f_flag & os.ST_RDONLY
-    except OSError:
+    except OSError as exc:
+        if not disk.is_of_the_system(exc):
+            raise
         return False  # SQLite will say what is wrong
     return bool(read_only) and not note.has_content(note.beside(path))

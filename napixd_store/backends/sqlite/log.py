@@ -26,6 +26,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from napixd_store import disk
 from napixd_store.backends.sqlite import layout, note
 from napixd_store.errors import CorruptData
 
@@ -77,7 +78,7 @@ class Log:
 
     def _salts(self) -> tuple[bytes, bytes]:
         """Return what differs each time a log begins, and the same of the page far inside."""
-        with suppress(OSError), open(note.beside(self._path), "rb", buffering=0) as log:
+        with disk.Lenient(), open(note.beside(self._path), "rb", buffering=0) as log:
             header = log.read(_HEADER)
             if len(header) == _HEADER:
                 log.seek(_LONG * (_FRAME + int.from_bytes(header[8:12], "big")), os.SEEK_CUR)
@@ -139,13 +140,13 @@ def check(path: Path, cookie: int | None) -> None:
 
 
 def _header(log: str) -> bytes:
-    with suppress(OSError), open(log, "rb", buffering=0) as stream:
+    with disk.Lenient(), open(log, "rb", buffering=0) as stream:
         return stream.read(_HEADER)
     return b""
 
 
 def _belongs(log: str, file: int | None) -> bool:
-    with suppress(OSError), open(log, "rb", buffering=0) as stream:
+    with disk.Lenient(), open(log, "rb", buffering=0) as stream:
         first = next(_cookies(stream), None)
         if file is None or first is None or _fits(first, file):
             return True

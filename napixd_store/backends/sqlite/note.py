@@ -30,7 +30,7 @@ def beside(path: Path) -> str:
 def describe(path: Path) -> bytes:
     """Return what the file is like without its log, in as many bytes each time; b"" if unknown."""
     cookie = layout.cookie_of(path)  # through SQLite, see `log`
-    with suppress(OSError):
+    with disk.Lenient():
         facts = os.stat(path)
         if cookie is not None:
             return b"%20d %20d %10d\n" % (facts.st_ino, facts.st_ctime_ns, cookie)
@@ -39,14 +39,14 @@ def describe(path: Path) -> bytes:
 
 def keep(path: Path, description: bytes) -> None:
     """Note that the file needs its log as long as it is like *description*."""
-    with suppress(OSError):  # without a note a lost log is not noticed, and that is all
+    with disk.Lenient():  # without a note a lost log is not noticed, and that is all
         disk.opened(_place(path), _ONLY_WRITE, _write, path, description)
 
 
 def drop(path: Path) -> None:
     """Remove the note if the log is gone; call it when a handle was closed."""
-    with suppress(OSError):
-        if not os.path.exists(beside(path)):  # else another process has the file open
+    with disk.Lenient():
+        if not has_content(beside(path)):  # else another process has the file open
             os.unlink(_place(path))
 
 
@@ -78,11 +78,13 @@ def _write(descriptor: int, path: Path, description: bytes) -> None:
 
 
 def _read(path: Path) -> bytes:
-    with suppress(OSError, CorruptData):
+    with suppress(CorruptData), disk.Lenient():
         return disk.opened(_place(path), disk.PLAIN, disk.whole, _place(path))
     return b""
 
 
 def has_content(path: str) -> bool:
     """Whether a file with something in it stands at *path*."""
-    return os.path.exists(path) and os.path.getsize(path) > 0
+    with disk.Lenient():
+        return os.stat(path).st_size > 0
+    return False

@@ -11,12 +11,13 @@ import threading
 from collections.abc import Callable
 from itertools import starmap
 from pathlib import Path
-from typing import Any
 
+from napixd_store import disk
 from napixd_store.backends.sqlite import note
 from napixd_store.backends.sqlite.layout import ALL
 from napixd_store.backends.sqlite.log import LATEST
 from napixd_store.errors import Unavailable
+from napixd_store.exclusive import owned
 
 Identity = tuple[int, int] | None
 """What tells a file from any other that exists: device and inode; None where no file is."""
@@ -38,7 +39,9 @@ def identity(path: str) -> Identity:
     """Return the identity of the file that stands at *path* now."""
     try:
         facts = os.stat(path)
-    except OSError:
+    except OSError as exc:
+        if not disk.is_of_the_system(exc):
+            raise
         return None
     return facts.st_dev, facts.st_ino
 
@@ -53,7 +56,7 @@ class Session:
     cursor: sqlite3.Cursor
 
     def __init__(self, path: str) -> None:
-        self.lock: Any = threading.RLock()  # Any: typeshed hides its _is_owned()
+        self.lock = threading.RLock()
         self.handle: sqlite3.Connection | None = None
         self.file: Identity = None
         self.writable = True
@@ -173,7 +176,7 @@ class Session:
         use, by a thread that is not here or by the very one that forks in a signal handler, is
         left open: to close it might wait for ever, or undo what the parent is writing.
         """
-        own = self.lock._is_owned()
+        own = owned(self.lock)
         if self.file is not None and (own or not self.lock.acquire(blocking=False)):
             _spoilt.add(self.file)
             if own and self.handle is not None:
