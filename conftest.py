@@ -1,8 +1,8 @@
 """Every example of the documents and docstrings is run, and none finds what another one left.
 
 The Python blocks of a document run from top to bottom, as a reader would run them, and share
-their names. A document and a docstring each get an empty folder to stand in, which is their
-`NAPIXD_HOME` too.
+their names; settings in an INI block are the `desk.ini` that they read. A document and a
+docstring each get an empty folder to stand in, which is their `NAPIXD_HOME` too.
 """
 
 import tempfile
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 from napixd_store.disk import durability
 
@@ -50,8 +50,16 @@ def _close_document(names: dict[str, Any]) -> None:
     names["_folder"].close()
 
 
+def _write_settings(example: Example) -> None:
+    Path("desk.ini").write_text(example.parsed)
+
+
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), SkipParser()],
+    parsers=[
+        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS),
+        CodeBlockParser(language="ini", evaluator=_write_settings),
+        SkipParser(),
+    ],
     patterns=["*.md"],
     setup=_open_document,
     teardown=_close_document,

@@ -56,9 +56,10 @@ def heats() -> Iterator[Heat]:
     )
     yield Heat(
         "A handler that asks for nothing",
-        "Is left as it is. The other contestant has no plugin.",
+        "Is left as it is: what is more is the unit of work that each request of the app is. The "
+        "other contestant has no plugin.",
         [Installed, Bare],
-        [Operation("a text", 0.2, "nothing", Round.times)],
+        [Operation("a text", 2.0, "nothing", Round.times)],
         0,
         REQUESTS,
         DIFFERENCE,

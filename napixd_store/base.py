@@ -485,11 +485,13 @@ class StoreBackend(Reopenable, MutableMapping[Key, V], Generic[V]):
         try:
             record = self._serializer.dumps(text, value)
         except InvalidValue as exc:
-            raise InvalidValue(f"{self._where(text)}: {exc}; nothing was changed") from exc
+            message = f"{self._where(text)}: {exc}; nothing was changed"
+            raise InvalidValue(message, refused=(value,)) from exc
         if len(record) > self._max_bytes:
             raise InvalidValue(
                 f"{self._where(text)}: the value takes {len(record)} bytes, more than "
-                f"max_value_bytes={self._max_bytes}; nothing was changed"
+                f"max_value_bytes={self._max_bytes}; nothing was changed",
+                refused=(value,),
             )
         return record
 

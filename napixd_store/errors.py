@@ -26,6 +26,7 @@ next. It shows keys and names, never a value and never a secret.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class StoreError(Exception):
@@ -45,11 +46,29 @@ class InvalidName(StoreError, ValueError, TypeError):
 
 
 class InvalidKey(StoreError, ValueError, TypeError):
-    """A key is neither an ``int`` nor a text of 1 to 1,000 characters."""
+    """A key is neither an ``int`` nor a text of 1 to 1,000 characters.
+
+    ``refused`` is a tuple of that key, for whoever asks where it came from.
+    """
+
+    __slots__ = ("refused",)  # not in `__dict__`, which pickles and reports of errors show
+
+    def __init__(self, message: str, *, refused: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class InvalidValue(StoreError, ValueError, TypeError):
-    """A value would not come back equal and of the same type, so it was refused."""
+    """A value would not come back equal and of the same type, so it was refused.
+
+    ``refused`` is a tuple of that value, as it was given, for whoever asks where it came from.
+    """
+
+    __slots__ = ("refused",)  # as above
+
+    def __init__(self, message: str, *, refused: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class WrongType(StoreError, TypeError):

@@ -49,7 +49,7 @@ def encode_key(key: object) -> str:
             return key if key[0] != _MARK else _MARK + key
         fault = _fault(key)
         if fault:
-            raise InvalidKey(f"a key {fault}")
+            raise InvalidKey(f"a key {fault}", refused=(key,))
         return key if key[0] != _MARK else _MARK + key
     if type(key) is int:
         try:
@@ -57,10 +57,11 @@ def encode_key(key: object) -> str:
         except ValueError:  # sys.set_int_max_str_digits() allows less
             text = ""
         if not 0 < len(text) <= MAX_LENGTH:
-            raise InvalidKey(f"a key has at most {MAX_LENGTH} digits")
+            raise InvalidKey(f"a key has at most {MAX_LENGTH} digits", refused=(key,))
         return _MARK + text
     raise InvalidKey(
-        f"a key must be a str or an int, not {type(key).__name__}: {_HINTS.get(type(key), _HINT)}"
+        f"a key must be a str or an int, not {type(key).__name__}: {_HINTS.get(type(key), _HINT)}",
+        refused=(key,),
     )
 
 

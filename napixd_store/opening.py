@@ -12,6 +12,7 @@ from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, NoSuchStoreBackend
 from napixd_store.resolve import resolve_counter, resolve_store, resolve_type
 from napixd_store.settings import Default, current
+from napixd_store.unit import Opening, opened
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
@@ -79,7 +80,8 @@ def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock l
     path of any class; None is the default of the settings. *options* are the backend's. The
     settings' options apply too where *backend* is the settings' own; those given here win. The
     store is built as ``cls(collection, options)``, without I/O: a service starts while its
-    medium is down.
+    medium is down. Within a unit of work, as a request of an app with our plugin is, a store that
+    writes back is saved with it; outside of one, when you call `save`.
 
     Raises:
         NoSuchStoreBackend: *backend* does not lead to a class.
@@ -94,8 +96,7 @@ def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock l
     """
     try:
         cls, chosen = choose_store(backend, options, current().store)
-        store: StoreBackend[Any] = cls(collection, chosen)
-        return store
+        return opened(Opening(cls, collection, chosen))
     except ConfigError as exc:
         refused = exc.with_traceback(None)  # its frames hold the options, with their secrets
     options = chosen = {}
@@ -148,7 +149,7 @@ def Counter(  # noqa: N802 - as Store
     """
     try:
         cls, chosen = choose_counter(backend, options, current().counter)
-        counter: CounterBackend = cls(name, chosen)
+        counter: CounterBackend = opened(Opening(cls, name, chosen))
         return counter
     except ConfigError as exc:
         refused = exc.with_traceback(None)  # as in Store

@@ -7,6 +7,7 @@ uninstalled driver hurts nobody who does not name it.
 
 import errno
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -123,7 +124,7 @@ def _is_dotted(name: str) -> bool:
 
 def _attribute(what: str, module: str, attribute: str) -> Any:
     try:
-        found = importlib.import_module(module)
+        found = _running(module) or importlib.import_module(module)
     except ImportError as exc:
         raise NoSuchStoreBackend(f"{what}: {_why_not(module, exc)}") from exc
     except OSError as exc:
@@ -133,10 +134,28 @@ def _attribute(what: str, module: str, attribute: str) -> Any:
     try:
         return getattr(found, attribute)
     except AttributeError as exc:
+        yet = " yet, for it is the program that runs" if found is _running(module) else ""
         raise NoSuchStoreBackend(
-            f"{what}: {module} has no {attribute!r}"
+            f"{what}: {module} has no {attribute!r}{yet}"
             f"{nearest(attribute, {each for each in vars(found) if each[0] != '_'})}"
         ) from exc
+
+
+def _running(module: str) -> Any:
+    """Return the program that runs, if *module* is its file: an import would run it once more.
+
+    Its classes would be others then than those that its code uses.
+    """
+    program = sys.modules.get("__main__")
+    file = getattr(program, "__file__", None)
+    if file is None or module in sys.modules:
+        return None
+    spec = getattr(program, "__spec__", None)
+    if spec is not None:  # of `python -m`; that of a package is its __main__
+        return program if spec.name == module else None
+    # A script: its folder is where imports look first.
+    name = os.path.splitext(os.path.basename(file))[0]
+    return program if module == name else None
 
 
 def _why_not(module: str, exc: ImportError) -> str:

@@ -22,6 +22,9 @@ Kind = Literal["store", "counter"]
 _NAMED_BY: dict[Kind, str] = {"store": "collection", "counter": "name"}
 """Kind -> the option that names the collection or the counter."""
 
+KINDS: tuple[Kind, ...] = ("store", "counter")
+"""The namespaces of settings that are ours."""
+
 
 class Declaration(NamedTuple):
     """A store or counter that the settings give to the handlers' argument *parameter*."""
@@ -74,11 +77,14 @@ def _declared(parameter: str, kind: Kind, options: dict[str, Any]) -> Declaratio
     return Declaration(kind, parameter, name, options.pop("backend", None), options)
 
 
+def named_by(namespace: str) -> str | None:
+    """Return the option that names what the sections of *namespace* declare, if it is ours."""
+    kind = _kind(namespace)
+    return _NAMED_BY[kind] if kind else None
+
+
 def _kind(namespace: str) -> Kind | None:
-    for kind in _NAMED_BY:
-        if namespace == kind:
-            return kind
-    return None
+    return next((kind for kind in KINDS if kind == namespace), None)
 
 
 def _check(key: str, parameter: str, depth: int, value: object) -> None:

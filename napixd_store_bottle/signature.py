@@ -6,6 +6,7 @@ Arguments are those that `inspect.signature` tells. It looks through decorators 
 
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -35,21 +36,26 @@ def arguments(handler: Handler) -> dict[str, inspect.Parameter]:
     }
 
 
+def is_record(cls: Any) -> bool:
+    """Say whether instances of *cls* are kept by a store only when it knows the class."""
+    return any(hasattr(cls, mark) for mark in _RECORDS)
+
+
 def annotated(handler: Handler, parameter: inspect.Parameter) -> Declaration | None:
     """Return what the annotation declares: a store or counter of the parameter's own name.
 
     ``StoreBackend[Ticket]`` keeps values of that type if it is a dataclass, a msgspec.Struct or
     the like. A type of plain values, a dict for one, is a promise to the reader only.
     """
-    hint = _hint(handler, parameter)
+    hint = _without_none(_hint(handler, parameter))
     kind = typing.get_origin(hint) or hint
     if kind is CounterBackend:
         return Declaration("counter", parameter.name, parameter.name, None, {})
     if kind is not StoreBackend:
         return None
-    types = [of for of in typing.get_args(hint) if any(hasattr(of, mark) for mark in _RECORDS)]
+    records = [of for of in typing.get_args(hint) if is_record(of)]
     return Declaration(
-        "store", parameter.name, parameter.name, None, {"type": types[0]} if types else {}
+        "store", parameter.name, parameter.name, None, {"type": records[0]} if records else {}
     )
 
 
@@ -63,6 +69,14 @@ def _hint(handler: Handler, parameter: inspect.Parameter) -> Any:
         return typing.get_type_hints(said, globalns=_globals(handler))["it"]
     except (AttributeError, NameError, SyntaxError, TypeError):
         return None
+
+
+def _without_none(hint: Any) -> Any:
+    """Return what ``Optional[hint]`` or ``hint | None`` is of: it is provided, so never None."""
+    if typing.get_origin(hint) not in (typing.Union, types.UnionType):
+        return hint
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 else hint
 
 
 def _globals(handler: Handler) -> dict[str, Any]:

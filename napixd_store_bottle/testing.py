@@ -8,9 +8,9 @@ from napixd_store.backends.memory import Memory, MemoryCounter, MemoryStore
 from napixd_store.base import store_options
 from napixd_store.options import declarations
 from napixd_store.settings import Default, Settings
+from napixd_store_bottle.checking import apps_of
 from napixd_store_bottle.config import Declaration
 from napixd_store_bottle.owners import declared_by, settings_of, stand_ins
-from napixd_store_bottle.plugin import apps_of
 from napixd_store_bottle.providing import chosen
 
 __all__ = ["on_memory"]

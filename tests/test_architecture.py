@@ -23,6 +23,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.options",
         "napixd_store.processes",
         "napixd_store.disk",
+        "napixd_store.unit",
     ],
     [
         "napixd_store.serializers",

@@ -84,7 +84,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 def app_of(page: Path) -> TestApp:
     """Return the app of the page's `desk.py`, with the page's `desk.ini` beside it."""
-    (program,) = [block for block in blocks(page, "python") if "load_config(" in block]
+    (program,) = [block for block in blocks(page, "python") if "StorePlugin(config=" in block]
     Path("desk.ini").write_text(blocks(page, "ini")[0])
     names: dict[str, Any] = {"__name__": "desk"}
     exec(compile(program, "desk.py", "exec"), names)
@@ -162,6 +162,13 @@ def test_the_json_of_the_bottle_page_is_sent_as_shown(bottle_page: dict[str, Any
 def test_the_test_of_the_bottle_page_passes_and_leaves_nothing(bottle_page: dict[str, Any]):
     bottle_page["test_a_host_is_registered"]()
     assert TestApp(bottle_page["app"]).get("/hosts").json == {}
+
+
+@pytest.mark.parametrize("id", ["nobody", "x" * 2_000, "%2e%2e", "=17", "%ff", "%00"])
+def test_the_service_of_the_tutorial_answers_404_to_any_other_key(in_a_folder: Path, id):
+    app = app_of(ROOT / "docs" / "tutorial.md")
+    assert app.get(f"/tickets/{id}", status=404).status_code == 404
+    assert app.post(f"/tickets/{id}/close", status=404).status_code == 404
 
 
 def test_the_ini_of_the_settings_page_is_accepted(in_a_folder: Path):

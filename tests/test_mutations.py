@@ -68,8 +68,8 @@ FAULTS = [
     Fault("serializers/tags.py", '"$frozenset": frozenset,', '"$frozenset": set,', VALUES),
     Fault("serializers/tagged.py", "if not -inf < member < inf:", "if False:", VALUES),
     # The working copy loses a change, its own or another's.
-    Fault("working_copy.py", "return changes, {text: base.get(text, ABSENT) for text in changes}", "return changes, {}", STEPS),
-    Fault("working_copy.py", "self.base = self.base.changed(changes)\n        self.unsure", "self.unsure", STEPS),
+    Fault("held.py", "return changes, {text: base.get(text, ABSENT) for text in changes}", "return changes, {}", STEPS),
+    Fault("held.py", "self.base = self.base.changed(changes)\n        self.unsure", "self.unsure", STEPS),
     Fault("working_copy.py", "self._apply({text: now}, {}, {text: value})", "pass", "test_write_back.py"),
     # SQLite counts the holes in a collection wrongly.
     Fault("backends/sqlite/layout.py", "holes + 1 - max(0,", "holes + 1 - min(0,", STEPS),

@@ -1,6 +1,6 @@
 """A Bottle app with the plugin, and WebTest's client for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bottle import Bottle
@@ -24,7 +24,7 @@ def new_app(settings: Mapping[str, Any], **options: Any) -> Bottle:
     return app
 
 
-def put_around(app: Bottle, plugin: Callable[..., Any]) -> None:
+def put_around(app: Bottle, plugin: Any) -> None:
     """Have *plugin* lie directly around ours, inside those of Bottle."""
     app.plugins.insert(-1, plugin)
     app.reset()

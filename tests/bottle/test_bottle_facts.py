@@ -22,7 +22,7 @@ class Watched(StorePlugin):
         super().__init__()
         self.calls: list[str] = []
 
-    def setup(self, app: Any) -> None:
+    def setup(self, app: Any = None) -> None:
         self.calls.append("setup inside" if self in app.plugins else "setup")
         super().setup(app)
 

@@ -1,5 +1,6 @@
 """`StorePlugin.check`: what would fail a request later is found before the first one."""
 
+import functools
 import logging
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from napixd_store import (
     Unavailable,
 )
 from napixd_store_bottle import StorePlugin
-from tests.bottle.client import Client, new_app
+from tests.bottle.client import Client, new_app, put_around
 from tests.labs import need
 from tests.redis.servers import programs, running
 
@@ -194,8 +195,10 @@ def test_a_skipped_route_is_no_business_of_it():
     check(app)
 
 
-def test_an_argument_that_nothing_provides_is_logged_once_however_often_one_checks(caplog):
+def test_an_argument_that_nobody_is_known_to_provide_is_logged_once(caplog):
+    """However often one checks: a plugin that does not tell its keyword may provide it."""
     app = new_app({"store": {"backend": "Memory", "users": {"collection": "u"}}})
+    put_around(app, lambda handler: handler)
     app.get("/", callback=lambda usres: "")
     with caplog.at_level(logging.WARNING, "napixd_store_bottle"):
         check(app)
@@ -203,6 +206,77 @@ def test_an_argument_that_nothing_provides_is_logged_once_however_often_one_chec
         Client(app).get("/")
     (said,) = caplog.messages
     assert said.startswith("GET /: nothing provides the handler's argument 'usres'")
+
+
+def test_an_argument_that_nothing_provides_is_refused():
+    app = new_app({"store": {"backend": "Memory", "users": {"collection": "u"}}})
+    app.get("/", callback=lambda usres: "")
+    with pytest.raises(PluginError, match=r"'usres' \(did you mean 'users'\?\): declare it in"):
+        check(app)
+
+
+class Database:
+    """A plugin as most are: it tells which argument it gives."""
+
+    name, api, keyword = "database", 2, "db"
+
+    def apply(self, callback, route):
+        return lambda **kwargs: callback(db="the database", **kwargs)
+
+
+def test_the_keyword_of_another_plugin_is_provided(caplog):
+    app = new_app({"store": {"backend": "Memory"}})
+    put_around(app, Database())
+    app.get("/", callback=lambda db, page=1: db)
+    check(app)
+    assert Client(app).get("/").text == "the database"
+    assert caplog.messages == []
+
+
+def test_so_is_the_keyword_that_a_route_says():
+    app = new_app({"store": {"backend": "Memory"}})
+    put_around(app, Database())
+    app.get("/", callback=lambda connection: "", **{"database.keyword": "connection"})
+    check(app)
+
+
+def test_what_a_decorator_may_provide_is_not_refused():
+    def with_user(handler):
+        @functools.wraps(handler)
+        def given(**kwargs):
+            return handler(user="alice", **kwargs)
+
+        return given
+
+    app = new_app({"store": {"backend": "Memory", "users": {"collection": "u"}}})
+    app.get("/", callback=with_user(lambda user: user))
+    check(app)
+    assert Client(app).get("/").text == "alice"
+
+
+# --- sections ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", ["stroe", "stores", "STOR", "soter", "conuter", "counters"])
+def test_a_section_that_is_nearly_ours_is_refused(section):
+    app = new_app({"store.backend": "Memory", section: {"users": {"x": 1}}})
+    right = "store" if section[0] in "sS" else "counter"
+    with pytest.raises(ConfigError, match=rf"\(did you mean \[{right}.users\]\?\)"):
+        check(app)
+
+
+@pytest.mark.parametrize("section", ["mail", "storage", "database", "account", "sto"])
+def test_a_section_that_is_not_is_somebody_else_s(section):
+    check(new_app({"store.backend": "Memory", section: {"users": {"x": 1}}}))
+
+
+def test_settings_that_say_nothing_of_us_are_told_once(caplog):
+    app = new_app({"mail.host": "m"})
+    with caplog.at_level(logging.WARNING, "napixd_store_bottle"):
+        check(app)
+        check(app)
+    (said,) = caplog.messages
+    assert "load_config() passes over one that is not there" in said
 
 
 # --- several apps ----------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional, Union
 
 import pytest
 from bottle import Bottle, PluginError
@@ -238,6 +238,34 @@ def test_a_store_of_plain_values_keeps_what_any_store_keeps(app):
     app.get("/", callback=create)
 
     assert answer(app) == "{'pair': (1, 2)}"
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Optional[StoreBackend],  # noqa: UP045 - as people wrote it
+        Union[None, StoreBackend[Any]],  # noqa: UP007 - as above
+        StoreBackend[Any] | None,
+        "StoreBackend[Any] | None",
+        "Optional[StoreBackend]",
+    ],
+    ids=str,
+)
+def test_an_optional_store_is_provided(app, hint):
+    def show(notes=None):
+        return names(notes=notes)
+
+    show.__annotations__["notes"] = hint
+    app.get("/", callback=show)
+    assert answer(app) == "notes"
+
+
+def test_one_of_two_kinds_is_not(app):
+    def show(notes: StoreBackend[Any] | CounterBackend | None = None) -> str:
+        return repr(notes)
+
+    app.get("/", callback=show)
+    assert answer(app) == "None"
 
 
 # --- left alone ------------------------------------------------------------------------------

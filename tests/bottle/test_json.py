@@ -10,9 +10,9 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from bottle import Bottle, HTTPResponse, JSONPlugin, request
+from bottle import Bottle, HTTPResponse, JSONPlugin, request, view
 
-from napixd_store import Store, StoreBackend
+from napixd_store import Counter, Store, StoreBackend
 from napixd_store_bottle import StorePlugin
 from tests.bottle.client import Client, new_app, put_around
 
@@ -138,6 +138,58 @@ def test_one_value_of_a_typed_store_is_sent_inside_a_dict():
         return {"ticket": tickets["1"], "all": list(tickets.values())}
 
     assert sent(app, show) == {"ticket": TICKET_SHOWN, "all": [TICKET_SHOWN]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [(Point, POINT, POINT_SHOWN), (Ticket, TICKET, TICKET_SHOWN)],
+    ids=["dataclass", "Struct"],
+)
+def test_one_value_of_a_typed_store_is_sent_by_itself(kind, value, shown):
+    app = new_app({"store": {"users": {"backend": "Memory", "type": kind}}})
+    Store("users", backend="Memory", type=kind)["key"] = value
+    assert sent(app, lambda users: users["key"]) == shown
+
+
+def test_stores_and_counters_inside_a_dict_are_sent(app):
+    Store("u", backend="Memory")["key"] = MOMENT
+
+    def show(users):
+        ids = Counter("ids", backend="Memory")
+        return {"all": [users], "n": ids, "of a name": Store("u", backend="Memory")}
+
+    shown = {"key": "2026-01-02T03:04:05Z"}
+    assert sent(app, show) == {"all": [shown], "n": 0, "of a name": shown}
+
+
+def test_a_handler_that_asks_for_nothing_may_return_them_too(app):
+    Store("u", backend="Memory")["key"] = MOMENT
+    assert sent(app, lambda: Store("u", backend="Memory")) == {"key": "2026-01-02T03:04:05Z"}
+
+
+def test_a_store_that_cannot_be_read_is_a_503_wherever_it_stands():
+    app = new_app({"store": {"backend": "RedisHash", "host": "127.0.0.1", "port": "1"}})
+
+    def show(users: StoreBackend[Any]) -> Any:
+        return {"users": users} if request.query else users
+
+    app.get("/", callback=show)
+    assert [Client(app).get(path).status_code for path in ("/", "/?inside")] == [503, 503]
+
+
+@pytest.mark.parametrize("how", ["template=", "view", "a plugin"])
+def test_what_goes_to_a_template_is_what_the_handler_made(how, writeback):
+    app = new_app({"store": {"backend": "Memory", "writeback": writeback}})
+
+    def show(points: StoreBackend[Point]) -> Any:
+        return {"point": POINT}
+
+    text = "{{point.seen.year}}"
+    if how == "a plugin":
+        put_around(app, lambda handler: lambda: str(handler()["point"].seen.year))
+    handler = view(text)(show) if how == "view" else show
+    app.get("/", callback=handler, **({"template": text} if how == "template=" else {}))
+    assert Client(app).get("/").text == "2026"
 
 
 # --- what is left to Bottle, and to the app ----------------------------------------------------

@@ -14,7 +14,7 @@ from tests.descriptors import descriptors
 
 
 def test_the_door_is_what_all_says():
-    assert napixd_store_bottle.__all__ == ["StorePlugin"]
+    assert napixd_store_bottle.__all__ == ["StorePlugin", "declared"]
 
 
 def test_it_speaks_the_second_plugin_api():
@@ -70,7 +70,7 @@ def test_it_can_be_installed_again_once_it_was_uninstalled():
 
 
 def test_the_class_in_place_of_an_instance_stops_the_start():
-    with pytest.raises(TypeError, match="setup"):
+    with pytest.raises(TypeError, match=r"install an instance: app.install\(StorePlugin\(\)\)"):
         Bottle().install(StorePlugin)
 
 
