@@ -313,6 +313,7 @@ def test_the_sqlite_file_stays_in_its_folder(tmp_path: Path):
         "doc.sqlite",
         "doc.sqlite-wal",
         "doc.sqlite-shm",
+        "doc.sqlite-note",
     }
 
 

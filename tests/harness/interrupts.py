@@ -5,6 +5,7 @@ one waits. `interruptions` raises at the first of these moments, at the second, 
 which finds in seconds what real signals find in hours; `Alarms` are real signals.
 """
 
+import gc
 import itertools
 import random
 import signal
@@ -70,6 +71,7 @@ def _interrupted(operation: Callable[[], Any], exception: BaseException, moment:
                 raise exception  # which ends the profiling, too
 
     answer, error = None, None
+    gc.disable()  # what other tests left is not finalised in the middle of this one's operation
     with _swallowed_by_finalisers(exception):
         try:
             sys.setprofile(profile)
@@ -77,6 +79,7 @@ def _interrupted(operation: Callable[[], Any], exception: BaseException, moment:
                 answer = operation()
             finally:
                 sys.setprofile(None)
+                gc.enable()
         except BaseException as exc:  # noqa: BLE001 - whatever it is, the caller looks at it
             error = exc
     return Ended(answer, error, None if left > 0 else exception)

@@ -372,7 +372,7 @@ def test_a_server_that_repeats_the_value_is_not_quoted(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "command"), [("RedisHash", "hset"), ("Redis", "set"), ("RedisKey", "set")]
+    ("backend", "command"), [("RedisHash", "hset"), ("Redis", "set"), ("RedisKey", "mset")]
 )
 def test_missing_rights_are_named(guarded: Running, backend: str, command: str) -> None:
     name = f"napixd:{KINDS[backend]}:{{boxes}}"
