@@ -47,7 +47,7 @@ class Connection(Exclusive):
         """Release what the connection holds; the next operation opens it anew."""
 
     def before_fork(self) -> None:
-        """Wait for what is under way, and keep new operations waiting: `hold` what they take."""
+        """Wait for what is under way, and keep new operations waiting: ``hold`` what they take."""
         hold(self._lock)
 
 
