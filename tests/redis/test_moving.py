@@ -1,7 +1,11 @@
 """A cluster that moves its data, and servers that change in the middle of an iteration."""
 
+import itertools
+import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -10,13 +14,15 @@ import redis
 from redis.crc import key_slot
 
 from napixd_store import Counter, Store, StoreError, Unavailable, WrongType
-from napixd_store.backends.redis.names import physical
+from napixd_store.backends.redis.names import Kind, physical
 from napixd_store.connections import close_all
-from tests.redis.fleets import start_cluster
+from tests.labs import need
+from tests.redis.fleets import role, start_cluster, start_sentinels
 from tests.redis.servers import Running, until
 from tests.sizes import size
 
 BACKENDS = ["Redis", "RedisHash", "RedisKey"]
+KINDS: dict[str, Kind] = {"Redis": "blob", "RedisHash": "hash", "RedisKey": "index"}
 Start = Callable[..., Running]
 LASTING = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -151,6 +157,59 @@ def test_a_counter_and_stores_are_right_while_all_is_moved_to_and_fro(
     assert numbers == list(range(2, len(numbers) + 2))
 
 
+def _in_the_first(slots: int, prefix: str, kind: Kind) -> str:
+    """Return the name of a collection that lies in one of the first *slots*."""
+    names = (f"c{number}" for number in itertools.count())
+    return next(name for name in names if key_slot(physical(prefix, kind, name).encode()) < slots)
+
+
+@pytest.mark.lab
+def test_nothing_is_lost_while_redis_cli_reshards(
+    cluster: list[Running], at: dict[str, Any]
+) -> None:
+    need(shutil.which("redis-cli") is not None, "redis-cli is not installed")
+    at["timeout"] = 20
+    slots = 300
+    stores = [
+        Store(_in_the_first(slots, at["prefix"], kind), backend, writeback=False, **at)
+        for backend, kind in KINDS.items()
+    ]
+    counter = Counter(_in_the_first(slots, at["prefix"], "counter"), "RedisHash", **at)
+    done = threading.Event()
+
+    def work(store: Any) -> dict[str, int]:
+        acknowledged: dict[str, int] = {}
+        for number in itertools.takewhile(lambda _: not done.is_set(), itertools.count()):
+            key = f"k{number % 400}"
+            store[key] = acknowledged[key] = number
+            assert store.incr("sum") == number + 1
+            counter.increment()
+            assert dict(store.items()).keys() >= {"sum", key}
+        return acknowledged
+
+    here, there = cluster[0], cluster[1]
+    with ThreadPoolExecutor(3) as pool:
+        results = [pool.submit(work, store) for store in stores]
+        for _ in range(size(quick=1, full=4)):
+            for source, target in ((here, there), (there, here)):
+                _reshard(source, target, slots)
+        done.set()
+        acknowledged = [result.result() for result in results]
+    for store, expected in zip(stores, acknowledged, strict=True):
+        found = store.snapshot()
+        assert {key: found[key] for key in expected} == expected
+    # Every increment was acknowledged, so none was counted twice or begun anew.
+    assert counter.value == sum(store["sum"] for store in stores)
+
+
+def _reshard(source: Running, target: Running, slots: int) -> None:
+    own, other = (each.ask("CLUSTER", "MYID").decode() for each in (source, target))
+    command = ["redis-cli", "--cluster", "reshard", f"127.0.0.1:{source.port}", "--cluster-yes"]
+    command += ["--cluster-from", own, "--cluster-to", other, "--cluster-slots", str(slots)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
 def test_a_node_that_was_taken_out_and_runs_on_is_left(start: Start) -> None:
     nodes = start_cluster(start, "--cluster-require-full-coverage", "no")
     gone, *left = nodes
@@ -203,6 +262,40 @@ def test_an_iteration_over_the_move_of_its_slot_misses_nothing(
             Move(cluster, _holding(store)).finish()
     assert dict(found) == everything
     assert len(found) == len(everything)
+
+
+@pytest.mark.parametrize("backend", ["RedisHash", "RedisKey"])
+def test_an_iteration_over_a_failover_misses_nothing_without_an_error(
+    start: Start, backend: str
+) -> None:
+    servers, sentinels = start_sentinels(start)
+    guards = ",".join(f"127.0.0.1:{each.port}" for each in sentinels)
+    store = Store("c", backend, sentinel=guards, service="m", timeout=20)
+    everything = {f"k{number}": number for number in range(2000)}
+    store.update(everything)
+    completed = 0
+    for turn in range(size(quick=1, full=20)):
+        master = next(each for each in servers if role(each) == "master")
+        assert master.ask("WAIT", 2, 20_000) == 2
+        found = []
+        with suppress(Unavailable):
+            for number, pair in enumerate(store.items()):
+                found.append(pair)
+                if number == 300:
+                    until(lambda: _fails_over(sentinels[0]), 30)
+                    until(lambda was=master: role(was) == "slave", 30)  # type: ignore[misc]  # a lambda
+            completed += 1
+            assert dict(found) == everything, turn
+            assert len(found) == len(everything)
+    assert completed
+
+
+def _fails_over(sentinel: Running) -> bool:
+    try:
+        sentinel.ask("SENTINEL", "FAILOVER", "m")
+    except redis.ResponseError:  # the last one is not over yet
+        return False
+    return True
 
 
 def test_an_iteration_whose_server_changes_all_the_time_says_so(
