@@ -7,7 +7,7 @@ import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.client import HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -144,7 +144,24 @@ def test_settings_that_are_wrong_stop_the_start(tmp_path: Path, settings: str | 
 def test_a_port_that_is_taken_stops_the_start(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert "in use" in fails(tmp_path, "--port", str(port))
+        said = fails(tmp_path, "--port", str(port))
+    assert f"port {port} of 127.0.0.1 is in use: --port 0 takes a free one" in said
+
+
+def test_many_idle_connections_stop_nobody(service: Service):
+    """Browsers leave theirs open; waitress would take no more than 100 unless told."""
+    idle = []
+    try:
+        for _ in range(150):
+            idle.append(HTTPConnection("127.0.0.1", service.port, timeout=TIMEOUT))
+            idle[-1].request("GET", "/static/icon.svg")
+            assert idle[-1].getresponse().read()
+        assert service.request("POST", "/tickets", {"title": "No coffee"})[0] == 201
+        idle[0].request("GET", "/stats")
+        assert json.loads(idle[0].getresponse().read())["issued"] == 1
+    finally:
+        for connection in idle:
+            connection.close()
 
 
 def test_an_address_that_is_none_stops_the_start(tmp_path: Path):
