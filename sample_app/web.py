@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from bottle import HTTPError, request, response, template
+from msgspec import Struct
 
 from sample_app.tickets import from_json, from_query
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 MAX_BODY = 64 * 1024
 MAX_FORM = 4 * MAX_BODY  # a form writes a byte of a text as three: %C3

@@ -187,6 +187,7 @@ REFUSED = {
     "null": (b"null", "got `null`"),
     "no title": (b"{}", "`title`"),
     "an empty title": (b'{"title":""}', "`$.title`"),
+    "a title of blanks": (b'{"title":" \\t\\u3000"}', "`$.title`"),
     "a title of 201": (json.dumps({"title": "é" * 201}).encode(), "`$.title`"),
     "a title that is a number": (b'{"title":1}', "`$.title`"),
     "a title that is null": (b'{"title":null}', "`$.title`"),
@@ -223,7 +224,7 @@ def test_a_wrong_body_is_refused_with_the_place_of_the_fault(desk: TestApp, row:
     body, place = row
     said = send(desk, 400, body)
     assert place in said
-    assert "a ticket has a title (1 to 200 characters)" in said
+    assert "a ticket has a title (1 to 200 characters, and not only blanks)" in said
     assert desk.get("/stats").json["issued"] == 0
 
 
