@@ -29,6 +29,19 @@ HEADERS = {
 }
 """What every answer carries: no script at all, no style but our own file, and nobody's frame."""
 
+HEADINGS = {
+    400: "That did not work",
+    403: "That is not allowed",
+    404: "There is nothing here",
+    409: "Somebody else was faster",
+    413: "That is too much",
+    421: "Wrong address",
+    500: "Something went wrong here",
+    503: "The tickets cannot be reached now",
+    507: "There is no room left",
+}
+"""What a page says above an error; HTTP's own words are for programs."""
+
 
 def body(kind: type[T]) -> T:
     """Return what the request's JSON body says, or refuse it."""
@@ -112,7 +125,7 @@ def error(error: HTTPError) -> str:
     if error.exception is not None and error.status_code == 500:
         text = "the service failed, and its log says why; whether it stored anything is unknown"
     if for_people():
-        heading = HTTPStatus(error.status_code).phrase
+        heading = HEADINGS.get(error.status_code, HTTPStatus(error.status_code).phrase)
         return render("error", heading=heading, text=text, typed=request.method == "POST")
     if "bottle.route" not in request.environ:  # no handler for this path or method
         api = [route for route in request.app.routes if "page" not in route.config]
