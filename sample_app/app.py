@@ -8,7 +8,7 @@ from bottle import Bottle
 
 from napixd_store import Unavailable
 from napixd_store_bottle import StorePlugin
-from sample_app import api, editing, pages, web
+from sample_app import api, editing, pages, strangers, web
 
 SHIPPED = Path(__file__).with_name("app.ini")
 
@@ -20,6 +20,8 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
         app.config.load_config(str(settings))
     plugin = app.install(StorePlugin())
     app.default_error_handler = web.error
+    names = app.config.get("desk.names", "").lower().split()
+    app.add_hook("before_request", partial(strangers.refuse_strangers, names))
     app.add_hook("before_request", web.refuse_broken_path)
     app.add_hook("after_request", web.protect)
 

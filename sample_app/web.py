@@ -73,20 +73,6 @@ def sent(media_type: str, called: str, limit: int) -> bytes:
     return text
 
 
-def query(kind: type[T]) -> T:
-    """Return what the request's query says, or refuse it."""
-    try:
-        return from_query(kind, dict(parse_qsl(request.query_string, keep_blank_values=True)))
-    except ValueError as exc:
-        raise HTTPError(400, str(exc)) from exc
-
-
-def refuse_broken_path() -> None:
-    """Refuse a path that is no text: Bottle drops its odd bytes, and would find another ticket."""
-    path, sent = request.environ["PATH_INFO"], request.environ["bottle.raw_path"]
-    if path.encode() != sent.encode("latin-1"):
-        raise HTTPError(404, "Not found: the path must be UTF-8.")
-
 def taken(most: int) -> bytes:
     """Return the request's body, or its beginning.
 
@@ -104,6 +90,20 @@ def taken(most: int) -> bytes:
         raise HTTPError(400, "the body broke off, or its chunks are wrong") from exc
     return text
 
+
+def query(kind: type[T]) -> T:
+    """Return what the request's query says, or refuse it."""
+    try:
+        return from_query(kind, dict(parse_qsl(request.query_string, keep_blank_values=True)))
+    except ValueError as exc:
+        raise HTTPError(400, str(exc)) from exc
+
+
+def refuse_broken_path() -> None:
+    """Refuse a path that is no text: Bottle drops its odd bytes, and would find another ticket."""
+    path, sent = request.environ["PATH_INFO"], request.environ["bottle.raw_path"]
+    if path.encode() != sent.encode("latin-1"):
+        raise HTTPError(404, "Not found: the path must be UTF-8.")
 
 
 def protect() -> None:
@@ -127,7 +127,7 @@ def error(error: HTTPError) -> str:
     if for_people():
         heading = HEADINGS.get(error.status_code, HTTPStatus(error.status_code).phrase)
         return render("error", heading=heading, text=text, typed=request.method == "POST")
-    if "bottle.route" not in request.environ:  # no handler for this path or method
+    if error.status_code in (404, 405) and "bottle.route" not in request.environ:
         api = [route for route in request.app.routes if "page" not in route.config]
         text = f"{text} There are {', '.join(f'{route.method} {route.rule}' for route in api)}."
     elif error.status_code == 404:

@@ -10,6 +10,8 @@ from sample_app.app import make_app
 from tests.sample.people import hand_in
 from tests.sample.wsgi import TestApp
 
+BROWSER = {"Accept": "text/html"}
+
 
 def no_token(fields: dict[str, str], other: TestApp) -> dict[str, str]:
     del fields["token"]
@@ -46,15 +48,15 @@ def empty_cookie(fields: dict[str, str], other: TestApp) -> dict[str, str]:
 
 
 def another_page(fields: dict[str, str], other: TestApp) -> dict[str, str]:
-    return {"Origin": "http://evil.example"}
+    return {"Origin": "http://evil.example", **BROWSER}
 
 
 def another_port(fields: dict[str, str], other: TestApp) -> dict[str, str]:
-    return {"Origin": "http://localhost:81"}
+    return {"Origin": "http://localhost:81", **BROWSER}
 
 
 def a_page_that_hides(fields: dict[str, str], other: TestApp) -> dict[str, str]:
-    return {"Origin": "null"}
+    return {"Origin": "null", **BROWSER}
 
 
 @pytest.mark.parametrize(
