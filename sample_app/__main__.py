@@ -1,6 +1,7 @@
 """Serve the Ticket desk: ``python -m sample_app --help``."""
 
 import argparse
+import errno
 import json
 import logging
 import signal
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from configparser import Error as INIError
 from pathlib import Path
+from typing import Any
 
 from waitress import create_server
 from waitress.utilities import Error as Refusal
@@ -16,6 +18,21 @@ from waitress.utilities import Error as Refusal
 from napixd_store import StoreError
 from sample_app.app import SHIPPED, make_app
 from sample_app.web import MAX_BODY
+
+LIMITS: dict[str, Any] = {
+    # Who comes in a crowd waits; beyond waitress's 1024 some are reset.
+    "backlog": 4096,
+    # A browser leaves connections open for its next request. They cost next to nothing, so many
+    # may be; but fewer than the 1024 files that most systems let a process have.
+    "connection_limit": 800,
+    "channel_timeout": 20,  # seconds that one may say nothing
+    "cleanup_interval": 5,  # seconds until that is looked at again
+    "asyncore_use_poll": True,  # select() knows no file above the 1024th, and scans up to there
+    # The app refuses what is larger than its own limit, and says so to a client that has sent it
+    # all. Waitress hangs up on what is far larger, before it fills the disk.
+    "max_request_body_size": 16 * MAX_BODY,
+}
+"""How much waitress takes on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,17 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app = make_app(options.config)
         server = create_server(
-            app,
-            host=options.host,
-            port=options.port,
-            threads=options.threads,
-            backlog=4096,  # who comes in a crowd waits; beyond waitress's 1024 some are reset
-            # The app refuses what is larger than its own limit, and says so to a client that has
-            # sent it all. Waitress hangs up on what is far larger, before it fills the disk.
-            max_request_body_size=16 * MAX_BODY,
+            app, host=options.host, port=options.port, threads=options.threads, **LIMITS
         )
     except (StoreError, INIError, OSError, ValueError) as exc:
-        sys.exit(f"sample_app: cannot start: {exc}")
+        said = str(exc)
+        if isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE:
+            said = f"port {options.port} of {options.host} is in use: --port 0 takes a free one"
+        sys.exit(f"sample_app: cannot start: {said}")
     # A host name of several addresses has several sockets, and under port 0 several ports.
     listening = getattr(server, "effective_listen", None)
     for host, port in listening or [(server.effective_host, server.effective_port)]:

@@ -10,7 +10,7 @@ from napixd_store import CounterBackend, StoreError
 from napixd_store_bottle import StorePlugin
 from sample_app import desk
 from sample_app.desk import Tickets
-from sample_app.tickets import Changes, Draft, Listing, Ticket
+from sample_app.tickets import Changes, Draft, Listing, Ticket, Unreadable
 from sample_app.web import body, query
 
 Answer = dict[str, Any]
@@ -74,7 +74,7 @@ def health(app: Bottle, plugin: StorePlugin) -> Answer:
     return {"status": "ok"}
 
 
-def shown(ticket: Ticket) -> Answer:
+def shown(ticket: Ticket | Unreadable) -> Answer:
     """Return *ticket* as Bottle can answer it."""
     fields: Answer = to_builtins(ticket)
     return fields

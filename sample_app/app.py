@@ -8,7 +8,7 @@ from bottle import Bottle
 
 from napixd_store import Unavailable
 from napixd_store_bottle import StorePlugin
-from sample_app import api, pages, web
+from sample_app import api, editing, pages, strangers, web
 
 SHIPPED = Path(__file__).with_name("app.ini")
 
@@ -20,6 +20,8 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
         app.config.load_config(str(settings))
     plugin = app.install(StorePlugin())
     app.default_error_handler = web.error
+    names = app.config.get("desk.names", "").lower().split()
+    app.add_hook("before_request", partial(strangers.refuse_strangers, names))
     app.add_hook("before_request", web.refuse_broken_path)
     app.add_hook("after_request", web.protect)
 
@@ -35,12 +37,13 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
     # `page` is a mark of our own: an error of these routes is a page too.
     app.get("/", callback=pages.listing, page=True)
     app.get("/show/<id>", callback=pages.show, page=True)
-    app.get("/new", callback=pages.new, page=True)
-    app.post("/new", callback=pages.create, page=True)
-    app.get("/edit/<id>", callback=pages.edit, page=True)
-    app.post("/edit/<id>", callback=pages.change, page=True)
-    app.get("/delete/<id>", callback=pages.confirm, page=True)
-    app.post("/delete/<id>", callback=pages.delete, page=True)
+    app.get("/new", callback=editing.new, page=True)
+    app.post("/new", callback=editing.create, page=True)
+    app.get("/edit/<id>", callback=editing.edit, page=True)
+    app.post("/edit/<id>", callback=editing.change, page=True)
+    app.post("/status/<id>", callback=editing.turn, page=True)
+    app.get("/delete/<id>", callback=editing.confirm, page=True)
+    app.post("/delete/<id>", callback=editing.delete, page=True)
     app.get("/counters", callback=pages.counters, page=True)
     app.get("/static/<name>", callback=pages.file, page=True)
     with suppress(Unavailable):  # it starts while Redis is down, and /health says so

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from bottle import HTTPError, request, response, template
+from msgspec import Struct
 
 from sample_app.tickets import from_json, from_query
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 MAX_BODY = 64 * 1024
 MAX_FORM = 4 * MAX_BODY  # a form writes a byte of a text as three: %C3
@@ -27,6 +28,19 @@ HEADERS = {
     "Cache-Control": "private, no-cache",
 }
 """What every answer carries: no script at all, no style but our own file, and nobody's frame."""
+
+HEADINGS = {
+    400: "That did not work",
+    403: "That is not allowed",
+    404: "There is nothing here",
+    409: "Somebody else was faster",
+    413: "That is too much",
+    421: "Wrong address",
+    500: "Something went wrong here",
+    503: "The tickets cannot be reached now",
+    507: "There is no room left",
+}
+"""What a page says above an error; HTTP's own words are for programs."""
 
 
 def body(kind: type[T]) -> T:
@@ -53,12 +67,27 @@ def sent(media_type: str, called: str, limit: int) -> bytes:
     """Return the request's body, or refuse one of another type or size."""
     if request.content_type.partition(";")[0].strip().lower() != media_type:
         raise HTTPError(415, f"the body must be {called}: send it with Content-Type: {media_type}")
-    text = b""
-    if request.content_length <= limit:
-        with request.body as file:  # Bottle would leave a large one open, in a temporary file
-            text = file.read(limit + 1)  # one of unknown length says only now how long it is
+    text = taken(limit + 1) if request.content_length <= limit else b""
     if max(request.content_length, len(text)) > limit:
         raise HTTPError(413, f"the body is too large: send at most {limit} bytes")
+    return text
+
+
+def taken(most: int) -> bytes:
+    """Return the request's body, or its beginning.
+
+    Most servers take apart what comes in chunks, and say that what they hand over has an end;
+    Bottle's own `request.body` would take it apart once more, and refuse it.
+    """
+    length = request.content_length  # -1 where none is said
+    if length < 0 and request.environ.get("wsgi.input_terminated"):
+        length = most
+    elif request.chunked:
+        raise HTTPError(411, "this server takes no chunked body: send it with a Content-Length")
+    try:
+        text: bytes = request.environ["wsgi.input"].read(max(0, min(length, most)))
+    except Exception as exc:  # each server has its own
+        raise HTTPError(400, "the body broke off, or its chunks are wrong") from exc
     return text
 
 
@@ -96,9 +125,9 @@ def error(error: HTTPError) -> str:
     if error.exception is not None and error.status_code == 500:
         text = "the service failed, and its log says why; whether it stored anything is unknown"
     if for_people():
-        heading = HTTPStatus(error.status_code).phrase
+        heading = HEADINGS.get(error.status_code, HTTPStatus(error.status_code).phrase)
         return render("error", heading=heading, text=text, typed=request.method == "POST")
-    if "bottle.route" not in request.environ:  # no handler for this path or method
+    if error.status_code in (404, 405) and "bottle.route" not in request.environ:
         api = [route for route in request.app.routes if "page" not in route.config]
         text = f"{text} There are {', '.join(f'{route.method} {route.rule}' for route in api)}."
     elif error.status_code == 404:

@@ -4,4 +4,4 @@
 % if typed:
     <p>What you typed is still in the form: your browser's Back button leads there.</p>
 % end
-    <p><a href="/">All tickets</a></p>
+    <p><a class="button" href="/">All tickets</a></p>

@@ -1,8 +1,8 @@
 % heading = f"Edit {id}" if id else "New ticket"
-% rebase("layout", title=f"Not stored: {heading}" if problem else heading, here=None if id else "/new")
+% rebase("layout", title=f"Not saved: {heading}" if problems else heading, here=None if id else "/new")
     <h1>{{heading}}</h1>
-% if problem:
-    <p class="problem" id="problem" role="alert">{{problem}}</p>
+% if "" in problems:
+    <p class="problem" role="alert">{{problems[""]}}</p>
 % end
 % if now:
     <section class="card" aria-labelledby="now">
@@ -17,15 +17,18 @@
 % if id:
       <input type="hidden" name="seen" value="{{fields.get("seen", "")}}">
 % end
-% described = "hint problem" if problem else "hint"
       <label for="title">Title</label>
+% if "title" in problems:
+      <p class="wrong" id="title-problem">{{problems["title"]}}</p>
+% end
       <input id="title" name="title" value="{{fields.get("title", "")}}" maxlength="200" required
-        aria-describedby="{{described}}">
-      <p class="hint" id="hint">1 to 200 characters.</p>
+        aria-describedby="{{"title-problem " if "title" in problems else ""}}title-hint"{{!' aria-invalid="true" autofocus' if "title" in problems else ""}}>
+      <p class="hint" id="title-hint">In a few words, 200 characters at most.</p>
       <label for="body">Text</label>
 % # A browser drops a line break that comes first: this one, not one of the ticket's.
-      <textarea id="body" name="body" rows="8">
+      <textarea id="body" name="body" rows="8" aria-describedby="body-hint">
 {{fields.get("body", "")}}</textarea>
+      <p class="hint" id="body-hint">What happened, where, and since when. It may stay empty.</p>
       <fieldset>
         <legend>Status</legend>
 % for value, text in [("open", "Open"), ("closed", "Closed")]:
@@ -33,7 +36,7 @@
 % end
       </fieldset>
       <p class="actions">
-        <button>{{"Store" if id else "Hand in"}}</button>
+        <button>{{"Save changes" if id else "Create ticket"}}</button>
         <a href="{{address("show", id) if id else "/"}}">Cancel</a>
       </p>
     </form>

@@ -4,9 +4,6 @@
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <meta name="color-scheme" content="light dark">
-% if get("refresh"):
-  <meta http-equiv="refresh" content="{{refresh}}">
-% end
   <title>{{title}} · Ticket desk</title>
   <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
   <link rel="stylesheet" href="/static/desk.css">

@@ -1,5 +1,6 @@
 """Backends that fail in one way each, for the routes to answer."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from napixd_store import OutcomeUnknown, StoreFull, Unavailable
@@ -23,6 +24,18 @@ class EmbattledStore(ContestedStore):
     """The same, more often than anybody repeats."""
 
     rivals = 1_000
+
+
+class LateStore(MemoryStore[Any]):
+    """Somebody gets in once, right before a value is taken away."""
+
+    rival: ClassVar[Callable[..., object] | None] = None
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        rival, LateStore.rival = LateStore.rival, None
+        if rival:
+            rival(self, key)
+        return super().pop(key, *default)
 
 
 class UnavailableStore(MemoryStore[Any]):

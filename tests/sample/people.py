@@ -18,6 +18,14 @@ def titles(page: Any) -> list[str]:
     return [link.text for link in page.html.select(".tickets a")]
 
 
+def delete_late(desk: TestApp) -> Any:
+    """Confirm that a ticket be deleted, which somebody else changed since that was asked."""
+    hand_in(desk, title="No coffee")
+    form = desk.get("/delete/scp-001").forms[0]
+    desk.patch_json("/tickets/scp-001", {"body": "important"})
+    return form.submit(status=409)
+
+
 def overtaken(desk: TestApp) -> Any:
     """Send a form for a ticket that somebody else changed since it was loaded."""
     hand_in(desk, title="No coffee", body="the tin is empty")

@@ -157,21 +157,23 @@ def test_a_person_creates_edits_searches_pages_counts_and_deletes(
         assert driver.title == ("on" if javascript else "off")
 
         browser.open("/")
-        browser.press("Hand in the first one")
+        browser.press("Write the first ticket")
         browser.fill("title", "No coffee")
         browser.fill("body", "The tin is empty.")
-        browser.press("Hand in")
+        browser.press("Create ticket")
         browser.shows(
-            "h1, .text, [role=status]", "The ticket is created.", "No coffee", "The tin is empty."
+            "h1, .text, [role=status]",
+            "The ticket is on the desk.",
+            "No coffee",
+            "The tin is empty.",
         )
 
         browser.press("Edit")
         browser.fill("title", "No tea")
-        browser.find("#closed").click()
-        browser.press("Store")
-        browser.shows(
-            "h1, .facts .status, [role=status]", "The ticket is changed.", "No tea", "closed"
-        )
+        browser.press("Save changes")
+        browser.shows("h1, [role=status]", "Your changes are saved.", "No tea")
+        browser.press("Close ticket")
+        browser.shows(".facts .status, [role=status]", "The ticket is closed.", "closed")
 
         for number in range(2, 23):
             service.request("POST", "/tickets", {"title": f"Lamp {number}"})
@@ -189,6 +191,7 @@ def test_a_person_creates_edits_searches_pages_counts_and_deletes(
         assert browser.find("[name=q]").get_attribute("value") == "TIN is"
 
         browser.open("/counters")
+        browser.press("Let it move")
         browser.shows("dd", "21", "1", "22", "scp-023")
         service.request("POST", "/tickets", {"title": "Lamp 23"})
         browser.shows("dd", "22", "1", "23", "scp-024")  # it loads itself again
@@ -200,7 +203,7 @@ def test_a_person_creates_edits_searches_pages_counts_and_deletes(
         assert service.request("GET", "/tickets/scp-001")[0] == 404
         driver.back()
         browser.press("Delete")
-        browser.shows("h1", "Not Found")
+        browser.shows("h1", "There is nothing here")
 
 
 def test_who_is_overtaken_finds_what_was_typed(browser: Browser):
@@ -208,11 +211,25 @@ def test_who_is_overtaken_finds_what_was_typed(browser: Browser):
     browser.open(f"/edit/{id}")
     browser.fill("title", "No tea")
     browser.service.request("PATCH", f"/tickets/{id}", {"title": "No milk"})
-    browser.press("Store")
+    browser.press("Save changes")
     browser.shows("section strong", "No milk")
     assert browser.find("[name=title]").get_attribute("value") == "No tea"
-    browser.press("Store")
+    browser.press("Save changes")
     browser.shows("h1", "No tea")
+
+
+def test_who_types_a_title_of_blanks_is_taken_to_it_and_told(browser: Browser):
+    browser.open("/new")
+    browser.fill("title", "   ")
+    browser.fill("body", "typed")
+    browser.press("Create ticket")
+    browser.shows(".wrong", "Give it a title: 1 to 200 characters, and not only blanks.")
+    focused = browser.driver.switch_to.active_element
+    assert focused.get_attribute("name") == "title"
+    assert focused.value_of_css_property("outline-style") == "solid"
+    assert browser.find("[name=body]").get_attribute("value") == "typed"
+    focused.send_keys("No coffee", Keys.ENTER)
+    browser.shows("h1", "No coffee")
 
 
 def test_the_keyboard_skips_to_the_content_and_shows_where_it_is(browser: Browser):
@@ -258,7 +275,7 @@ def test_a_form_on_another_site_changes_nothing(browser: Browser, tmp_path: Path
     with another_site(tmp_path) as port:
         browser.driver.get(f"http://{host}:{port}/evil.html")
         browser.find("button").click()
-        browser.shows("h1", "Forbidden")
+        browser.shows("h1", "That is not allowed")
     assert browser.service.request("GET", "/tickets")[1]["total"] == 0
 
 
@@ -322,15 +339,19 @@ def test_each_page_fits_and_can_be_read(
         ("show", f"/show/{id}?done=created"),
         ("edit", f"/edit/{id}"),
         ("delete", f"/delete/{id}"),
-        ("counters", "/counters?live=no"),
+        ("counters", "/counters"),
         ("error", "/show/scp-9999"),
     ]:
         browser.open(path)
         look(name)
     browser.open(f"/edit/{id}")
     ask("PATCH", f"/tickets/{id}", {"title": "No milk"})
-    browser.press("Store")
+    browser.press("Save changes")
     look("overtaken")
+    browser.open(f"/delete/{id}")
+    ask("PATCH", f"/tickets/{id}", {"title": "No sugar"})
+    browser.press("Delete")
+    look("kept")
 
 
 # --- hostile texts ---------------------------------------------------------------------------

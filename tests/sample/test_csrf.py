@@ -10,6 +10,8 @@ from sample_app.app import make_app
 from tests.sample.people import hand_in
 from tests.sample.wsgi import TestApp
 
+BROWSER = {"Accept": "text/html"}
+
 
 def no_token(fields: dict[str, str], other: TestApp) -> dict[str, str]:
     del fields["token"]
@@ -46,15 +48,15 @@ def empty_cookie(fields: dict[str, str], other: TestApp) -> dict[str, str]:
 
 
 def another_page(fields: dict[str, str], other: TestApp) -> dict[str, str]:
-    return {"Origin": "http://evil.example"}
+    return {"Origin": "http://evil.example", **BROWSER}
 
 
 def another_port(fields: dict[str, str], other: TestApp) -> dict[str, str]:
-    return {"Origin": "http://localhost:81"}
+    return {"Origin": "http://localhost:81", **BROWSER}
 
 
 def a_page_that_hides(fields: dict[str, str], other: TestApp) -> dict[str, str]:
-    return {"Origin": "null"}
+    return {"Origin": "null", **BROWSER}
 
 
 @pytest.mark.parametrize(
@@ -72,17 +74,18 @@ def a_page_that_hides(fields: dict[str, str], other: TestApp) -> dict[str, str]:
         a_page_that_hides,
     ],
 )
-@pytest.mark.parametrize("path", ["/new", "/edit/scp-001", "/delete/scp-001"])
+@pytest.mark.parametrize("path", ["/new", "/show/scp-001", "/edit/scp-001", "/delete/scp-001"])
 def test_a_form_that_is_not_ours_changes_nothing(
     desk: TestApp, path: str, tamper: Callable[..., Any]
 ):
     hand_in(desk, title="No coffee")
     before = [desk.get(each).json for each in ("/tickets", "/stats")]
-    fields = {"title": "Lies", **dict(desk.get(path).forms[0].submit_fields())}
+    form = desk.get(path).forms[0]
+    fields = {"title": "Lies", "status": "closed", **dict(form.submit_fields())}
     headers = tamper(fields, TestApp(desk.app))
     if "Cookie" in headers:
         desk.reset()
-    page = desk.post(path, fields, headers, status=403)
+    page = desk.post(form.action, fields, headers, status=403)
     assert "nothing was changed" in page.html.select_one(".problem").text
     assert [desk.get(each).json for each in ("/tickets", "/stats")] == before
 

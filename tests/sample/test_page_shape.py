@@ -9,7 +9,7 @@ import pytest
 
 from sample_app.web import HEADERS
 from tests.sample.hostile import TEXTS
-from tests.sample.people import hand_in, overtaken, titles
+from tests.sample.people import delete_late, hand_in, overtaken, titles
 from tests.sample.wsgi import TestApp
 from tests.sizes import size
 
@@ -18,10 +18,14 @@ CSS = Path(__file__).resolve().parents[2] / "sample_app" / "static" / "desk.css"
 PAGES = ["/", "/?q=x", "/new", "/show/scp-001", "/edit/scp-001", "/delete/scp-001", "/counters"]
 
 
-@pytest.fixture(params=[*PAGES, "400", "404", "409"])
+@pytest.fixture(params=[*PAGES, "empty", "400", "404", "409", "409 at a delete"])
 def any_page(request: pytest.FixtureRequest, desk: TestApp):
+    if request.param == "empty":
+        return desk.get("/")
     if request.param == "409":
         return overtaken(desk)
+    if request.param == "409 at a delete":
+        return delete_late(desk)
     desk.post_json("/tickets", {"title": "No coffee", "body": "x"})
     if request.param == "404":
         return desk.get("/show/scp-999", status=404)
@@ -58,6 +62,11 @@ def test_each_field_of_each_page_has_a_label_and_each_button_and_link_a_name(any
     for named in page.select("a, button"):
         assert named.text.strip(), named
     assert all(image.has_attr("alt") for image in page.select("img"))
+
+
+def test_one_button_of_each_page_is_loud_at_most(any_page: Any):
+    pressed = any_page.html.select("main button, main .button")
+    assert len([each for each in pressed if "quiet" not in each.get("class", [])]) <= 1
 
 
 def test_what_each_page_refers_to_is_there_once(any_page: Any):
@@ -144,7 +153,7 @@ INKS = {
     "link": ["ground", "card"],
     "on-button": ["button"],
     "on-danger": ["danger"],
-    "danger": ["ground"],
+    "danger": ["ground", "card"],
     "open": ["open-ground"],
     "closed": ["closed-ground"],
     "problem": ["problem-ground"],

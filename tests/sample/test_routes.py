@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,7 @@ REFUSED = {
     "null": (b"null", "got `null`"),
     "no title": (b"{}", "`title`"),
     "an empty title": (b'{"title":""}', "`$.title`"),
+    "a title of blanks": (b'{"title":" \\t\\u3000"}', "`$.title`"),
     "a title of 201": (json.dumps({"title": "é" * 201}).encode(), "`$.title`"),
     "a title that is a number": (b'{"title":1}', "`$.title`"),
     "a title that is null": (b'{"title":null}', "`$.title`"),
@@ -222,7 +224,7 @@ def test_a_wrong_body_is_refused_with_the_place_of_the_fault(desk: TestApp, row:
     body, place = row
     said = send(desk, 400, body)
     assert place in said
-    assert "a ticket has a title (1 to 200 characters)" in said
+    assert "a ticket has a title (1 to 200 characters, and not only blanks)" in said
     assert desk.get("/stats").json["issued"] == 0
 
 
@@ -258,10 +260,23 @@ def test_a_body_said_to_be_over_the_limit_is_refused_unread(desk: TestApp):
     assert "too large" in send(desk, 413, b"{}", **{"Content-Length": "99999999"})
 
 
-def test_a_body_of_unsaid_length_is_refused_over_the_limit(desk: TestApp):
-    chunks = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+@pytest.mark.parametrize(("length", "status"), [(MAX_BODY, 400), (MAX_BODY + 1, 413)])
+def test_a_body_whose_end_the_server_knows_alone_is_read_to_the_limit(
+    desk: TestApp, length: int, status: int
+):
+    environ = {
+        "wsgi.input": BytesIO(b" " * length),
+        "wsgi.input_terminated": True,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "REQUEST_METHOD": "POST",
+    }
+    headers = {"Content-Type": ANY_JSON}
+    desk.get("/tickets", headers=headers, extra_environ=environ, status=status)
+
+
+def test_a_chunked_body_is_refused_where_the_server_does_not_take_it_apart(desk: TestApp):
     headers = {"Transfer-Encoding": "chunked", "Content-Length": ""}
-    assert "too large" in send(desk, 413, chunks * 3 + b"0\r\n\r\n", **headers)
+    assert "with a Content-Length" in send(desk, 411, b"2\r\n{}\r\n0\r\n\r\n", **headers)
 
 
 def test_a_body_said_to_be_shorter_than_it_is_is_refused(desk: TestApp):

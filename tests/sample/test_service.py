@@ -7,13 +7,13 @@ import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.client import HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
 
 from sample_app.web import MAX_BODY
-from tests.sample.service import TIMEOUT, Service, settings, start
+from tests.sample.service import TIMEOUT, Gunicorn, Service, settings, start
 
 
 @pytest.fixture
@@ -151,7 +151,24 @@ def test_settings_that_are_wrong_stop_the_start(tmp_path: Path, settings: str | 
 def test_a_port_that_is_taken_stops_the_start(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert "in use" in fails(tmp_path, "--port", str(port))
+        said = fails(tmp_path, "--port", str(port))
+    assert f"port {port} of 127.0.0.1 is in use: --port 0 takes a free one" in said
+
+
+def test_many_idle_connections_stop_nobody(service: Service):
+    """Browsers leave theirs open; waitress would take no more than 100 unless told."""
+    idle = []
+    try:
+        for _ in range(150):
+            idle.append(HTTPConnection("127.0.0.1", service.port, timeout=TIMEOUT))
+            idle[-1].request("GET", "/static/icon.svg")
+            assert idle[-1].getresponse().read()
+        assert service.request("POST", "/tickets", {"title": "No coffee"})[0] == 201
+        idle[0].request("GET", "/stats")
+        assert json.loads(idle[0].getresponse().read())["issued"] == 1
+    finally:
+        for connection in idle:
+            connection.close()
 
 
 def test_an_address_that_is_none_stops_the_start(tmp_path: Path):
@@ -186,12 +203,14 @@ def test_another_settings_file_names_another_place(tmp_path: Path):
     assert not (tmp_path / "var").exists()
 
 
-def raw(service: Service, *parts: bytes) -> tuple[HTTPResponse, bytes]:
-    """Send bytes as they are; return the first answer and its body."""
+def raw(service: Service, *parts: bytes, ends: bool = False) -> tuple[HTTPResponse, bytes]:
+    """Send bytes as they are, and perhaps that it is all; return the first answer and its body."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=TIMEOUT) as connection:
         with suppress(ConnectionError):  # it may answer and hang up before it has heard all
             for part in parts:
                 connection.sendall(part)
+            if ends:
+                connection.shutdown(socket.SHUT_WR)
         answer = HTTPResponse(connection)
         answer.begin()
         return answer, answer.read()
@@ -234,6 +253,49 @@ def test_what_the_server_refuses_is_an_error_in_json_too(
     assert answer.getheader("Content-Type") == "application/json"
     assert said in json.loads(body)["error"]
     assert untouched.request("GET", "/stats")[1]["issued"] == 0
+
+
+@pytest.fixture(scope="module")
+def gunicorn(tmp_path_factory: pytest.TempPathFactory):
+    with Gunicorn(tmp_path_factory.mktemp("gunicorn")) as service:
+        yield service
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "said"),
+    [
+        ([CHUNKED, b'd\r\n{"title":"x"}\r\n0\r\n\r\n'], 201, None),
+        ([CHUNKED, b'5\r\n{"tit\r\n8\r\nle":"x"}\r\n0\r\n\r\n'], 201, None),
+        ([CHUNKED, *[CHUNK] * 4, b"0\r\n\r\n"], 400, "not accepted"),
+        ([CHUNKED, *[CHUNK] * 4, b"1\r\n \r\n0\r\n\r\n"], 413, "at most 65536 bytes"),
+        ([CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"], 400, "chunks"),
+        ([CHUNKED, b'd\r\n{"title":"x"}'], 400, "chunks"),
+        ([POST, b'Content-Length: 13\r\n\r\n{"title":"x"}'], 201, None),
+        ([POST, b'Content-Length: 5\r\n\r\n{"tit'], 400, "truncated"),
+        ([POST, b"Content-Length: 65537\r\n\r\n"], 413, "at most 65536 bytes"),
+    ],
+    ids=lambda value: None if isinstance(value, list) else str(value),
+)
+def test_gunicorn_hands_on_bodies_up_to_the_limit(
+    gunicorn: Gunicorn, request_: list[bytes], status: int, said: str | None
+):
+    answer, body = raw(gunicorn, *request_, ends=True)
+    assert answer.status == status
+    assert said is None or said in json.loads(body)["error"]
+
+
+MOST = 2**24  # bytes, of which the system keeps some on the way
+
+
+def test_gunicorn_takes_little_more_than_the_limit_of_a_body_without_end(gunicorn: Gunicorn):
+    with socket.create_connection(("127.0.0.1", gunicorn.port), timeout=TIMEOUT) as connection:
+        connection.sendall(CHUNKED)
+        taken = 0
+        with suppress(ConnectionError):
+            while taken < MOST:
+                connection.sendall(CHUNK)
+                taken += len(CHUNK)
+    assert taken < MOST
 
 
 def test_a_lying_length_does_not_turn_one_body_into_two_requests(service: Service):
