@@ -15,10 +15,8 @@ SHIPPED = Path(__file__).with_name("app.ini")
 
 def make_app(settings: str | Path = SHIPPED) -> Bottle:
     """Return the service with its *settings*, an INI file as `app.ini` beside this module."""
-    with open(settings):  # Bottle would silently pass over a file that it cannot open
-        app = Bottle()
-        app.config.load_config(str(settings))
-    plugin = app.install(StorePlugin())
+    app = Bottle()
+    plugin = app.install(StorePlugin(config=settings))
     app.default_error_handler = web.error
     names = app.config.get("desk.names", "").lower().split()
     app.add_hook("before_request", partial(strangers.refuse_strangers, names))

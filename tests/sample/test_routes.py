@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from napixd_store import Counter, Store
+from napixd_store import ConfigError, Counter, Store
 from sample_app.app import make_app
 from sample_app.web import MAX_BODY
 from tests.sample import backends
@@ -463,5 +463,5 @@ def test_an_unexpected_exception_is_an_error_in_json_that_tells_nothing(desk: Te
 
 
 def test_settings_that_are_not_there_are_an_error(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match=re.escape("nowhere.ini")):
+    with pytest.raises(ConfigError, match=re.escape("nowhere.ini")):
         make_app(tmp_path / "nowhere.ini")

@@ -124,7 +124,7 @@ def fails(folder: Path, *arguments: str, exit_code: int = 1) -> str:
 
 
 def test_a_settings_file_that_is_missing_stops_the_start(tmp_path: Path):
-    assert "No such file or directory: 'nowhere.ini'" in fails(
+    assert "nowhere.ini: No such file or directory" in fails(
         tmp_path, "--config", "nowhere.ini", "--port", "0"
     )
 
