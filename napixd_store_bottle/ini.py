@@ -62,9 +62,16 @@ def _beside(place: str) -> str:
     return f" (did you mean {str(folder / close)!r}?)" if close else ""
 
 
+_FAULTS: dict[type, str] = {
+    configparser.MissingSectionHeaderError: "the first [section] comes too late",
+    configparser.DuplicateOptionError: "a key that already exists in its section",
+    configparser.DuplicateSectionError: "a section that already exists",
+}
+
+
 def _told(exc: Exception) -> str:
-    lines = [number for number, _line in getattr(exc, "errors", ())] or [
-        getattr(exc, "lineno", None)
-    ]
-    at = f" at line {lines[0]}" if lines[0] else ""
-    return f"{type(exc).__name__}{at}"
+    """Return what is wrong, and in which line; the line itself may hold a secret."""
+    lines = [number for number, _line in getattr(exc, "errors", ())]
+    line = lines[0] if lines else getattr(exc, "lineno", None)
+    fault = _FAULTS.get(type(exc), "neither 'key = value' nor a [section]")
+    return f"line {line}: {fault}" if line else fault

@@ -136,9 +136,9 @@ def test_a_settings_file_that_is_missing_stops_the_start(tmp_path: Path):
         ("[store]\npaht = x\n[store.tickets]\ncollection = tickets\n", "'path'"),
         ("[store.tickets]\nbackend = company.Store\n", "'company'"),
         ("[counter.ticket_id]\nname =\n", "counter.ticket_id"),
-        ("backend = SQLite\n", "no section headers"),
+        ("backend = SQLite\n", "the first [section] comes too late"),
         ("[store]\nbackend = SQLite\nbackend = Memory\n", "already exists"),
-        (b"[store]\npath = \xff\n", "utf-8"),
+        (b"[store]\npath = \xff\n", "no text in UTF-8"),
     ],
 )
 def test_settings_that_are_wrong_stop_the_start(tmp_path: Path, settings: str | bytes, said: str):
