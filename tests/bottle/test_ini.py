@@ -47,7 +47,10 @@ def test_each_app_of_one_instance_gets_it(tmp_path, monkeypatch):
     [
         ("[store.tickets]\n", r"\[store.tickets\] has no key.*'collection = tickets'"),
         ("[Counter.Ids]\n", r"\[Counter.Ids\] has no key.*'name = ids'"),
-        ("[store\nsecret = s3cret\n", "is no INI file: line 1: the first [section] comes too late"),
+        (
+            "[store\nsecret = s3cret\n",
+            r"is no INI file: line 1: the first \[section\] comes too late",
+        ),
         ("[store]\ns3cret\n s3cret\n[", "is no INI file"),
         ("[store]\npath = a\n= s3cret\n", "is no INI file: line 3: neither"),
         ("[store]\npath = a\npath = s3cret\n", "is no INI file: line 3: a key that already exists"),
