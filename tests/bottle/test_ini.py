@@ -49,7 +49,7 @@ def test_each_app_of_one_instance_gets_it(tmp_path, monkeypatch):
         ("[Counter.Ids]\n", r"\[Counter.Ids\] has no key.*'name = ids'"),
         (
             "[store\nsecret = s3cret\n",
-            r"is no INI file: line 1: the first \[section\] comes too late",
+            r"line 1: the first \[section\] comes too late",
         ),
         ("[store]\ns3cret\n s3cret\n[", "is no INI file"),
         ("[store]\npath = a\n= s3cret\n", "is no INI file: line 3: neither"),
