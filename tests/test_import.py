@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.sizes import size
-
 NEVER = ["redis", "bottle", "sqlite3", "pickle", "inspect", "pytest", "click", "rich"]
 """Drivers, frameworks and what only errors and special requests need. (msgspec loads some.)"""
 
@@ -56,7 +54,7 @@ def test_the_import_costs_less_than_twice_that_of_msgspec(tmp_path):
     environment = environment_of_a_user(tmp_path)
     programs = ["pass", "import msgspec", "import napixd_store"]
     costs: dict[str, list[float]] = {program: [] for program in programs}
-    for _ in range(size(quick=4, full=10)):
+    for _ in range(12):
         for program in programs:
             costs[program].append(cpu_seconds(program, environment))
     bare, msgspec, ours = (min(costs[program]) for program in programs)
