@@ -42,10 +42,7 @@ class Link:
         idle = self._idle  # another list after `close` and in another process
         held: list[Wire] = []
         try:
-            while not self._take(idle, held, most):
-                if time.monotonic() >= until:
-                    raise Refused(Stage.REPLIED, TimeoutError(str(most)), "TOOMANY")
-                time.sleep(_TURN)
+            self._wait_for_one(idle, held, most, until)
             answer = work(held[0])
             self._keep(idle, held)
             return answer
@@ -73,6 +70,14 @@ class Link:
         self._idle, self._lock = [], threading.RLock()
         for wire in list(self._made):
             wire.disconnect()  # redis-py knows who made it, and closes the descriptor alone
+
+    def _wait_for_one(
+        self, idle: list[Wire], held: list[Wire], most: int | None, until: float
+    ) -> None:
+        while not self._take(idle, held, most):
+            if time.monotonic() >= until:
+                raise Refused(Stage.REPLIED, TimeoutError(str(most)), "TOOMANY")
+            time.sleep(_TURN)
 
     def _take(self, idle: list[Wire], held: list[Wire], most: int | None) -> bool:
         """Move a connection from *idle* to *held*, or make one; return if there was one to take.
