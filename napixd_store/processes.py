@@ -24,6 +24,14 @@ def notice() -> None:
         _begin_anew()
 
 
+def is_new() -> bool:
+    """Whether this process was forked off and nothing has begun anew in it yet.
+
+    Python finalises what belonged to the parent's other threads before it tells of a fork.
+    """
+    return not _here[0]
+
+
 def on_new_process(renew: Callable[[], None]) -> None:
     """Call *renew* in every new process, before anything in it goes on.
 

@@ -21,7 +21,7 @@ from napixd_store.connections import Connection, hold
 from napixd_store.errors import ConfigError, OutcomeUnknown, ReadOnly, StoreError, Unavailable
 from napixd_store.exclusive import owned
 from napixd_store.places import home
-from napixd_store.processes import notice
+from napixd_store.processes import is_new, notice
 
 T = TypeVar("T")
 
@@ -73,7 +73,9 @@ class _Lease:
     def __del__(self) -> None:
         # Who has the lock (a fork, `Database.close`) closes the handle, and two at once would
         # crash Python 3.10. To wait for them might be for ever: the garbage collector calls this
-        # in any thread, whatever that thread holds.
+        # in any thread, whatever that thread holds. In a child it waits for `begin_anew`.
+        if is_new():
+            return
         self._session.close_if_idle()
         self._sessions.discard(self._session)
 
@@ -238,6 +240,7 @@ class Database(Connection):
         super().begin_anew()
         for session in list(self._sessions):
             session.begin_anew()
+        self._sessions.intersection_update([getattr(self._local, "session", None)])
         self._begin_anew()
 
     def _begin_anew(self) -> None:

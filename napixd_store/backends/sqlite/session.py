@@ -8,6 +8,7 @@ other process finds any more. And a handle must not cross a fork
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable
 from itertools import starmap
 from pathlib import Path
@@ -26,6 +27,15 @@ _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/
 
 NOTHING = "SELECT 1 WHERE 0"
 """Ends what the cursor was reading."""
+
+_known: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+_torn: dict[int, bool] = {}
+"""Process id -> whether it, or one before it, was forked off beside a thread that used SQLite.
+
+That thread may have held a lock of SQLite's own, such as that of its memory, which nobody gives
+back here: whoever calls SQLite at all may wait for ever.
+"""
 
 _spoilt: set[Identity] = set()
 """Files that a handle from before a fork has open here for ever, so that no other handle is safe.
@@ -67,6 +77,7 @@ class Session:
         self._path = path
         self._log_path = ""
         self._log: Identity = None
+        _known.add(self)
 
     def open(
         self, file: Identity, connect: Callable[[], sqlite3.Connection], durability: str
@@ -77,7 +88,7 @@ class Session:
             sqlite3.Error: as SQLite says.
             Unavailable: another file stands there by now, or this process cannot open it.
         """
-        if file in _spoilt:
+        if file in _spoilt or True in _torn.values():
             raise Unavailable(
                 f"{self._path}: this process was forked in the middle of an operation, after which "
                 f"SQLite cannot open the file in it; nothing was changed: fork while no operation "
@@ -173,22 +184,39 @@ class Session:
         """Give up the parent's handle, in a process that was forked off.
 
         It is closed, or SQLite would take the parent's locks on the file for ours. But one in
-        use, by a thread that is not here or by the very one that forks in a signal handler, is
-        left open: to close it might wait for ever, or undo what the parent is writing.
+        use, by the very thread that forks in a signal handler, is left open: to close it would
+        undo what the parent is writing. So are all, if another thread was using one of them.
         """
-        own = owned(self.lock)
-        if self.file is not None and (own or not self.lock.acquire(blocking=False)):
+        if self.file is not None and (owned(self.lock) or _is_torn()):
             _spoilt.add(self.file)
-            if own and self.handle is not None:
-                _give_up(self.handle)
+            if self.handle is not None:
+                _give_up(self.handle, fails=owned(self.lock))
             self.handle = self.file = None
         self.close()
         self.lock = threading.RLock()
 
+    def is_in_use_elsewhere(self) -> bool:
+        """Whether another thread is using it."""
+        if owned(self.lock) or not self.lock.acquire(blocking=False):
+            return not owned(self.lock)
+        self.lock.release()
+        return False
 
-def _give_up(handle: sqlite3.Connection) -> None:
-    """Let the operation that is under way fail here, and leave the handle open for ever."""
+
+def _is_torn() -> bool:
+    """Return whether a thread that is not here was using SQLite; found out before all else."""
+    pid = os.getpid()
+    if pid not in _torn:
+        _torn[pid] = True in _torn.values() or any(
+            session.is_in_use_elsewhere() for session in list(_known)
+        )
+    return _torn[pid]
+
+
+def _give_up(handle: sqlite3.Connection, *, fails: bool) -> None:
+    """Leave the handle open for ever; an operation that is under way *fails* here."""
     import ctypes  # takes 5 ms, and is hardly ever needed
 
-    handle.set_authorizer(lambda *_asked: sqlite3.SQLITE_DENY)
+    if fails:
+        handle.set_authorizer(lambda *_asked: sqlite3.SQLITE_DENY)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(handle))
