@@ -84,7 +84,11 @@ def bind(
 @functools.cache
 def declarations(function: Callable[..., Any]) -> Mapping[str, Any]:
     """Return the options that *function* declares, each with its type."""
-    hints = get_type_hints(function)
+    # Python 3.10 says Optional[Any] of what is Any and None when not given.
+    hints = {
+        name: Any if Any in get_args(hint) else hint
+        for name, hint in get_type_hints(function).items()
+    }
     return types.MappingProxyType({name: hints.get(name, Any) for name in _keywords(function)})
 
 

@@ -10,6 +10,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 _WIPE_ON_FORK = 18  # <linux/mman.h>; the module mmap does not name it
 _NO_ADVICE = -1
@@ -22,14 +23,6 @@ def notice() -> None:
     """
     if not _here[0]:
         _begin_anew()
-
-
-def is_new() -> bool:
-    """Whether this process was forked off and nothing has begun anew in it yet.
-
-    Python finalises what belonged to the parent's other threads before it tells of a fork.
-    """
-    return not _here[0]
 
 
 def on_new_process(renew: Callable[[], None]) -> None:
@@ -70,6 +63,16 @@ def _cleared_by_a_fork() -> "mmap.mmap | _ByProcessId":
 
 
 _here = _cleared_by_a_fork()
+
+
+def is_new(here: Any = _here) -> bool:  # bound, for finalisers when this module may be gone
+    """Whether this process was forked off and nothing has begun anew in it yet.
+
+    Python finalises what belonged to the parent's other threads before it tells of a fork.
+    """
+    return not here[0]
+
+
 _renewals: list[Callable[[], None]] = []
 _renewing: dict[int, threading.RLock] = {}
 

@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError  # the built-in one from 3.11 on
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_who_waited_for_a_folder_that_is_no_longer_there_writes_to_the_one_that_
     with fork(hold, root, held, release), ThreadPoolExecutor(1) as pool:
         held.wait(PROMPT)
         waiting = pool.submit(write, 2)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(FutureTimeoutError):
             waiting.result(0.1)
         root.rename(tmp_path / "away")
         backup.rename(root)
@@ -143,7 +144,7 @@ def test_whatever_is_removed_from_the_folder_the_next_writer_waits(kind, tmp_pat
         for entry in tmp_path.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         waiting = pool.submit(write, 2)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(FutureTimeoutError):
             waiting.result(0.1)
         release.send()
         waiting.result(PROMPT)

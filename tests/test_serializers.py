@@ -331,7 +331,7 @@ def test_a_record_of_another_type_is_corrupt_data_with_the_fields_path(
 class Meeting:
     begin: datetime | None = None
     daily: time | None = None
-    others: dict[str, list["Meeting"]] = dataclasses.field(default_factory=dict)
+    others: "dict[str, list[Meeting]]" = dataclasses.field(default_factory=dict)
     about: Any = None
 
 

@@ -70,7 +70,7 @@ class _Lease:
         self._session, self._sessions = session, sessions
         sessions.add(session)
 
-    def __del__(self) -> None:
+    def __del__(self, is_new: Callable[[], bool] = is_new) -> None:  # this module may be gone
         # Who has the lock (a fork, `Database.close`) closes the handle, and two at once would
         # crash Python 3.10. To wait for them might be for ever: the garbage collector calls this
         # in any thread, whatever that thread holds. In a child it waits for `begin_anew`.

@@ -45,7 +45,8 @@ def translated(exc: Exception, path: Path, *, writing: bool) -> StoreError:
             f"{path}: locked by other writers for longer than timeout=; nothing was changed: "
             f"try again"
         )
-    if "too big" in text or isinstance(exc, OverflowError):
+    # Before Python 3.11 a record of 2 GiB is an "Error binding parameter".
+    if "too big" in text or "error binding" in text or isinstance(exc, OverflowError):
         return InvalidValue(
             f"{path}: {said}: SQLite keeps up to {_LARGEST:,} bytes a record; nothing was changed"
         )
