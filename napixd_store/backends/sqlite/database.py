@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from napixd_store import disk
 from napixd_store.backends.sqlite import faults, file
 from napixd_store.backends.sqlite.log import Log
-from napixd_store.backends.sqlite.session import NOTHING, Session, identity
+from napixd_store.backends.sqlite.session import NOTHING, Session, check_usable, identity
 from napixd_store.connections import Connection, hold
 from napixd_store.errors import ConfigError, OutcomeUnknown, ReadOnly, StoreError, Unavailable
 from napixd_store.exclusive import owned
@@ -277,6 +277,7 @@ class Database(Connection):
             session.trusted_until = monotonic() + _TRUSTED
 
     def _open(self, session: Session) -> None:
+        check_usable(self.place)
         session.close()
         durability = self.durability
         file.ensure(self.path)

@@ -56,6 +56,20 @@ def identity(path: str) -> Identity:
     return facts.st_dev, facts.st_ino
 
 
+def check_usable(path: str) -> None:
+    """Make sure that this process may work with the file at *path*, before SQLite is called.
+
+    Raises:
+        Unavailable: it was forked in the middle of an operation.
+    """
+    if True in _torn.values() or identity(path) in _spoilt:
+        raise Unavailable(
+            f"{path}: this process was forked in the middle of an operation, after which SQLite "
+            f"cannot open the file in it; nothing was changed: fork while no operation is under "
+            f"way"
+        )
+
+
 class Session:
     """One thread's handle and its only cursor; `lock` is held while the thread works with them.
 
@@ -86,14 +100,8 @@ class Session:
 
         Raises:
             sqlite3.Error: as SQLite says.
-            Unavailable: another file stands there by now, or this process cannot open it.
+            Unavailable: another file stands there by now.
         """
-        if file in _spoilt or True in _torn.values():
-            raise Unavailable(
-                f"{self._path}: this process was forked in the middle of an operation, after which "
-                f"SQLite cannot open the file in it; nothing was changed: fork while no operation "
-                f"is under way"
-            )
         self.file = file
         opened: list[sqlite3.Connection] = []
         try:
@@ -190,7 +198,7 @@ class Session:
         if self.file is not None and (owned(self.lock) or _is_torn()):
             _spoilt.add(self.file)
             if self.handle is not None:
-                _give_up(self.handle, fails=owned(self.lock))
+                _give_up(self.handle, self.cursor, fails=owned(self.lock))
             self.handle = self.file = None
         self.close()
         self.lock = threading.RLock()
@@ -213,10 +221,11 @@ def _is_torn() -> bool:
     return _torn[pid]
 
 
-def _give_up(handle: sqlite3.Connection, *, fails: bool) -> None:
-    """Leave the handle open for ever; an operation that is under way *fails* here."""
+def _give_up(handle: sqlite3.Connection, cursor: sqlite3.Cursor, *, fails: bool) -> None:
+    """Leave both open for ever; an operation that is under way *fails* here."""
     import ctypes  # takes 5 ms, and is hardly ever needed
 
     if fails:
         handle.set_authorizer(lambda *_asked: sqlite3.SQLITE_DENY)
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handle))
+    for each in (handle, cursor):  # to finalise either is to call SQLite
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
