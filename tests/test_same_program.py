@@ -103,8 +103,8 @@ def _save_and(store: StoreBackend[Any], then: Callable[[], None]) -> None:
 def _lose_all(store: StoreBackend[Any], counter: CounterBackend) -> None:
     """Let the files be removed; where there are none, or others share them, drop what is there."""
     remove_files(store)
-    with suppress(StoreError):  # who has the file open is told once
-        counter.increment()
+    with suppress(StoreError):  # who has the file open is told once; by 0, which never overflows
+        counter.increment(0)
     counter.reset()
     store.drop()
 
