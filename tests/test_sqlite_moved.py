@@ -103,6 +103,17 @@ def test_no_write_is_acknowledged_that_went_into_another_file(path, act, move):
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+def test_no_write_is_judged_by_what_was_in_another_file(path, kept, move):
+    counter = Counter("old", **at(path))
+    counter.reset(2**63 - 1)
+    assert kept.get("key 1") == kept["key 1"]  # so the file has just been looked at
+    move(path)
+    with pytest.raises(Unavailable, match="nothing was changed"):  # and no CounterOverflow
+        counter.increment()
+    assert counter.increment() != 2**63 - 1
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
 def test_a_file_that_goes_in_the_middle_of_a_transaction_gets_nothing_of_it(path, kept, move):
     def work(cursor: sqlite3.Cursor) -> None:
         cursor.execute("DELETE FROM entries")

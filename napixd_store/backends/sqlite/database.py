@@ -18,7 +18,14 @@ from napixd_store.backends.sqlite import faults, file
 from napixd_store.backends.sqlite.log import Log
 from napixd_store.backends.sqlite.session import NOTHING, Session, check_usable, identity
 from napixd_store.connections import Connection, hold
-from napixd_store.errors import ConfigError, OutcomeUnknown, ReadOnly, StoreError, Unavailable
+from napixd_store.errors import (
+    ConfigError,
+    Conflict,
+    OutcomeUnknown,
+    ReadOnly,
+    StoreError,
+    Unavailable,
+)
 from napixd_store.exclusive import owned
 from napixd_store.places import home
 from napixd_store.processes import is_new, notice
@@ -26,6 +33,8 @@ from napixd_store.processes import is_new, notice
 T = TypeVar("T")
 
 _RAISED = (sqlite3.Error, OverflowError)  # the latter by Python, for a record of 2 GiB or more
+
+_VERDICTS = (Conflict, sqlite3.IntegrityError)  # what a write finds, maybe in a file that is gone
 
 _LONGEST = 86_400  # seconds; SQLite counts milliseconds in 32 bits
 _TRUSTED = 0.005  # seconds; to look whether the file still stands takes a quarter of a read's time
@@ -159,6 +168,8 @@ class Database(Connection):
                 return work(session, what, arguments)
             except BaseException as exc:
                 session.settle()
+                if isinstance(exc, _VERDICTS) and session.handle and not session.is_found():
+                    raise self._moved(writing=False) from exc
                 if isinstance(exc, (StoreError, sqlite3.IntegrityError)):
                     raise
                 if isinstance(exc, _RAISED):
