@@ -19,8 +19,9 @@ class Script(NamedTuple):
     """Whether it is told all names it works on; else a cluster must not be moving any of them."""
 
 
-def _load(name: str, *, names_all: bool = True) -> Script:
-    text = files(__package__).joinpath("scripts").joinpath(f"{name}.lua").read_bytes()
+def _load(name: str, *, names_all: bool = True, before: str = "") -> Script:
+    folder = files(__package__).joinpath("scripts")
+    text = b"".join(folder.joinpath(f"{each}.lua").read_bytes() for each in (before, name) if each)
     digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()
     return Script(name, text, digest, names_all)
 
@@ -31,8 +32,8 @@ HASH_WRITE: Final = _load("hash_write")
 KEY_DROP: Final = _load("key_drop", names_all=False)
 KEY_GET: Final = _load("key_get")
 KEY_INCR: Final = _load("key_incr")
-KEY_LOAD: Final = _load("key_load", names_all=False)
-KEY_SCAN: Final = _load("key_scan", names_all=False)
+KEY_LOAD: Final = _load("key_load", names_all=False, before="key_records")
+KEY_SCAN: Final = _load("key_scan", names_all=False, before="key_records")
 KEY_WRITE: Final = _load("key_write")
 
 
