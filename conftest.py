@@ -16,7 +16,7 @@ import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
-from napixd_store.disk import durability
+from napixd_store.filesystems import durability
 
 if durability(Path(tempfile.gettempdir()), None) != "power":
     tempfile.tempdir = "/var/tmp"  # noqa: S108 - in memory no test could ask for ``power``

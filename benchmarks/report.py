@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.measure import Fact, Result, Row, Suite
-from napixd_store import disk
+from napixd_store import filesystems
 
 
 def show(result: Result) -> None:
@@ -121,7 +121,7 @@ def _filesystem() -> str:
     place = os.path.realpath(tempfile.gettempdir())
     try:
         with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-            return disk.filesystem(place, mounts)
+            return filesystems.filesystem(place, mounts)
     except OSError:
         return "a file system unknown"
 

@@ -30,6 +30,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.exclusive",
         "napixd_store.reopening",
         "napixd_store.records",
+        "napixd_store.filesystems",
     ],
     ["napixd_store.connections", "napixd_store.held"],
     ["napixd_store.counter", "napixd_store.working_copy"],

@@ -22,7 +22,7 @@ from napixd_store import (
     Store,
     StoreError,
     StoreFull,
-    disk,
+    filesystems,
 )
 from napixd_store.backends.files.filenames import encode
 from napixd_store.backends.files.root import open_root
@@ -444,14 +444,14 @@ MOUNTS = """\
     ],
 )
 def test_the_deepest_and_latest_mount_tells_the_file_system(place, kind):
-    assert disk.filesystem(place, MOUNTS.splitlines()) == kind
+    assert filesystems.filesystem(place, MOUNTS.splitlines()) == kind
 
 
 @pytest.mark.lab
 @each_kind
 def test_a_remote_file_system_is_refused_unless_asked_for(kind, tmp_path):
     with fuse(tmp_path / "source", tmp_path / "remote") as folder:
-        assert disk.remote_filesystem(folder / "root") == "fuse"
+        assert filesystems.remote_filesystem(folder / "root") == "fuse"
         handle = kind.open(folder / "root")
         for operation in (kind.read, kind.write):
             with pytest.raises(ConfigError, match=r"is on fuse.*any_filesystem=True"):

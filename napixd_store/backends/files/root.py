@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from napixd_store import disk
+from napixd_store import disk, filesystems
 from napixd_store.backends.files.folder import Folder, View
 from napixd_store.connections import Connection
 from napixd_store.disk import NotThere, attempt
@@ -60,7 +60,7 @@ class Root(Connection):
     @property
     def durability(self) -> str:  # type: ignore[override]  # nobody sets it
         """What is asked for, or else what the file system has."""
-        return disk.durability(Path(self.place), self._asked)
+        return filesystems.durability(Path(self.place), self._asked)
 
     @property
     def view(self) -> View:
@@ -134,8 +134,8 @@ class Root(Connection):
 
     def _examine(self) -> None:
         path = self.place
-        disk.durability(Path(path), self._asked)
-        remote = attempt(path, disk.remote_filesystem, Path(path))
+        filesystems.durability(Path(path), self._asked)
+        remote = attempt(path, filesystems.remote_filesystem, Path(path))
         if remote and not self._any_filesystem:
             raise ConfigError(
                 f"{path} is on {remote}, where locks and renames cannot be relied on; use a local "

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, TypeVar
 
-from napixd_store import disk
+from napixd_store import filesystems
 from napixd_store.backends.sqlite import faults, file
 from napixd_store.backends.sqlite.log import Log
 from napixd_store.backends.sqlite.session import NOTHING, Session, check_usable, identity
@@ -110,7 +110,7 @@ class Database(Connection):
     @property
     def durability(self) -> str:  # type: ignore[override]  # nobody sets it
         """What is asked for, or else what the file system has."""
-        return disk.durability(self.path, self._asked)
+        return filesystems.durability(self.path, self._asked)
 
     # --- operations --------------------------------------------------------------------------
 
