@@ -17,8 +17,8 @@ from napixd_store.backends.redis.exchanges import PAUSE, connect, exchange, exch
 from napixd_store.backends.redis.failures import Failure, Stage
 from napixd_store.backends.redis.footing import Footing
 from napixd_store.backends.redis.links import Link
+from napixd_store.backends.redis.listing import Listing
 from napixd_store.backends.redis.lua import Script
-from napixd_store.backends.redis.names import Kind, registry
 from napixd_store.backends.redis.promises import check_durability, warn_of_eviction
 from napixd_store.backends.redis.routes import Ask, Route
 from napixd_store.backends.redis.wires import Command, Wire
@@ -35,12 +35,6 @@ _REDIRECTIONS = 5
 
 _OLD = 30.0
 """Seconds after which an idle connection may be one that a balancer has dropped, telling nobody."""
-
-_REMEMBERED = 1.0
-"""Seconds for which a collection that was registered is taken to be so still."""
-
-_MOST = 10_000
-"""So many are remembered."""
 
 _PASSING = ("LOADING", "TRYAGAIN", "CLUSTERDOWN")
 """What a server says while something goes on that ends."""
@@ -74,7 +68,7 @@ class Server(Connection):
         self._connect_timeout, self._most = connect_timeout, max_connections
         self._replicas = replicas if durability == "replicated" else 0
         self._asked, self._needs, self._strict = durability, replicas, strict
-        self._registered: dict[tuple[Kind, str], float] = {}  # until when that is trusted
+        self.listing = Listing(prefix)
 
     # --- what stores and counters ask for ----------------------------------------------------
 
@@ -126,30 +120,6 @@ class Server(Connection):
             return exchange_all(wire, [("EXISTS", name) for name in names], end)
 
         return link.lend(work, self._most, deadline)
-
-    def registered(self, kind: Kind) -> set[str]:
-        """Return the collections that this process has registered of late."""
-        return {name for known, name in list(self._registered) if known == kind}
-
-    def register(self, where: Where, kind: Kind, collection: str, *, anew: bool = False) -> None:
-        """Note that *collection* exists: before a write, once a second and a connection.
-
-        For it may be dropped and forgotten, or all be flushed, by anybody.
-        """
-        now = time.monotonic()
-        if anew or self._registered.get((kind, collection), 0.0) < now:
-            name = registry(self.prefix, kind)
-            # Adding it twice is as good as once, so it may be repeated like a read.
-            self._call(where, name, ("SADD", name, collection), writing=False)
-            if len(self._registered) > _MOST:
-                self._registered.clear()
-            self._registered[kind, collection] = now + _REMEMBERED
-
-    def forget(self, where: Where, kind: Kind, collection: str) -> None:
-        """Note that *collection* was dropped. Whoever goes on writing to it registers it anew."""
-        name = registry(self.prefix, kind)
-        self._registered.pop((kind, collection), None)
-        self._call(where, name, ("SREM", name, collection), writing=False)
 
     # --- forks and closing -------------------------------------------------------------------
 
@@ -207,7 +177,7 @@ class Server(Connection):
                 lost = failed.stage is not Stage.REPLIED or failed.code == "READONLY"
                 if lost:
                     self._route.lost(name)
-                    self._registered.clear()  # who comes back may have lost its data
+                    self.listing.distrust()  # who comes back may have lost its data
                 if not lost or repeated or not in_time or not self._repeatable(failed, writing):
                     self._fail(where, name, command, failed, writing)
                 repeated = True
@@ -274,7 +244,7 @@ class Server(Connection):
 
     def _connect(self, link: Link, wire: Wire, end: float) -> None:
         connect(wire, min(self._connect_timeout, end - time.monotonic()))
-        self._registered.clear()  # who is there now may not be who was there
+        self.listing.distrust()  # who is there now may not be who was there
         end = min(end, time.monotonic() + self._connect_timeout)
 
         def ask(*command: Any) -> Any:

@@ -50,24 +50,26 @@ class ServerStore(StoreBackend[V]):
 
         known = registry(server.prefix, cls.kind)
         names = {decoded(raw, where()) for raw in server.read(where, known, "SMEMBERS", known)}
-        lost = server.registered(cls.kind) - names  # somebody flushed the database
+        lost = server.listing.entered(cls.kind) - names  # somebody flushed the database
         places = {physical(server.prefix, cls.kind, name): name for name in names | lost}
         found = {places[at] for at in server.existing(where, places)}
         for name in lost & found:
-            server.register(where, cls.kind, name, anew=True)
+            server.listing.enter(server.read, where, cls.kind, name, anew=True)
         return sorted(found)
 
     def _drop(self) -> None:
         self._remove()
         # It is dropped, whatever comes now; and who lists collections looks whether they exist.
         with suppress(StoreError):
-            self._connection.forget(self._where, self.kind, self.collection)
+            server = self._connection
+            server.listing.remove(server.read, self._where, self.kind, self.collection)
 
     def _remove(self) -> None:
         self._connection.write(self._where, self._name, "UNLINK", self._name)
 
     def _register(self) -> None:
-        self._connection.register(self._where, self.kind, self.collection)
+        server = self._connection
+        server.listing.enter(server.read, self._where, self.kind, self.collection)
 
     def _streamed(self, fetch: Callable[[bytes, int, Footing], Any]) -> Iterator[tuple[str, bytes]]:
         """Yield the records that *fetch* gets, from a cursor on, about so many at a time."""
