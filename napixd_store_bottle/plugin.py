@@ -97,9 +97,8 @@ class StorePlugin(Giver):
             ConfigError, NoSuchStoreBackend, InvalidName: a setting is wrong; the message names
                 its key or section. Or there is no file *config*.
         """
-        if not isinstance(
-            self, StorePlugin
-        ):  # called on the class, as Bottle does with what it got
+        # Bottle calls it on the class, where that was installed in place of an instance.
+        if not isinstance(self, StorePlugin):
             raise TypeError("setup(): install an instance: app.install(StorePlugin())")
         for other in app.plugins:
             if isinstance(other, StorePlugin) or getattr(other, "name", None) == self.name:
