@@ -28,15 +28,16 @@ class Expectation(Enum):
         return self.name
 
 
+Absent: TypeAlias = Literal[Expectation.ABSENT]
+Present: TypeAlias = Literal[Expectation.PRESENT]
+
 ABSENT: Final = Expectation.ABSENT
 PRESENT: Final = Expectation.PRESENT
 
 Changes: TypeAlias = Mapping[str, bytes | None]
 """Key's text -> the record to put there, or ``None`` to delete the key."""
 
-Expected: TypeAlias = Mapping[
-    str, bytes | Literal[Expectation.ABSENT] | Literal[Expectation.PRESENT]
-]
+Expected: TypeAlias = Mapping[str, bytes | Absent | Present]
 """Key's text -> the record, ABSENT or PRESENT that must still be true."""
 
 

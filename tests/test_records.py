@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from napixd_store import Store
-from napixd_store.records import Records
+from napixd_store.engine.records import Records
 
 
 def test_a_change_without_deletions_keeps_the_places_of_known_keys():

@@ -1,12 +1,14 @@
 """The unit of work: write-back stores that are saved, or dropped, with the work that opened them.
 
 Whoever runs work that succeeds or fails as a whole, as a web framework's plugin runs a request,
-runs it in a `Unit`. What `Store()` opens meanwhile belongs to it. Nobody else needs to know.
+runs it in a `UnitOfWork`. What `Store()` opens meanwhile belongs to it. Nobody else needs to know.
 """
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
+
+from napixd_store.engine.saving import SavingMethods, save_together
 
 T = TypeVar("T")
 
@@ -26,18 +28,18 @@ class Opening(NamedTuple):
         return f"Opening({self.cls.__name__}, {self.name!r}, options={sorted(self.options)})"
 
 
-class Unit:
+class UnitOfWork:
     """One piece of work, and the write-back stores that were opened in it.
 
     Whoever opens the same one twice gets one object: the parts of a work see each other's
-    changes, and do not conflict with each other. Write-through stores and counters are nothing
-    to it.
+    changes, and do not conflict with each other. It leaves write-through stores and counters
+    alone.
 
     Guarantees: its stores may be opened and used by any thread that the work's context is
     copied to.
 
     >>> from napixd_store import Store
-    >>> unit = Unit()
+    >>> unit = UnitOfWork()
     >>> unit.run(Store("hits", "Memory", writeback=True).get, "home", 0)
     0
     >>> hits = unit.run(Store, "hits", "Memory", writeback=True)
@@ -59,7 +61,7 @@ class Unit:
         return len(self._stores)
 
     def run(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Return ``work(*args, **kwargs)``, with this as the unit that holds meanwhile."""
+        """Return ``work(*args, **kwargs)``, with this as the current unit meanwhile."""
         before = _holds.get()
         try:
             _holds.set(self)
@@ -78,11 +80,16 @@ class Unit:
         return it
 
     def save(self) -> None:
-        """Save each store that is there. Each is saved by itself: they are no transaction."""
-        for known in list(self._stores):
-            store = known[1]
-            store.save()
-            if not hasattr(store, "writeback"):  # nor does it know whether it has more to save
+        """Save the stores that are there: those that can be written in one step, in one step.
+
+        These share a connection which can do it (SQLite, Memory, Redis but for a cluster, and
+        `FileStore`). What is in several steps is no transaction: an error in one leaves the
+        steps that were made before it.
+        """
+        save_together(store for _, store in self._stores if isinstance(store, SavingMethods))
+        for known in [each for each in self._stores if not isinstance(each[1], SavingMethods)]:
+            known[1].save()
+            if not hasattr(known[1], "writeback"):  # nor does it know whether it has more to save
                 self._stores.remove(known)
 
     def drop(self) -> None:
@@ -90,21 +97,21 @@ class Unit:
         self._stores.clear()
 
     def end(self) -> None:
-        """Take no more: whatever is opened from now on is nobody's, as outside of any unit."""
+        """Take no more stores: what is opened from now on belongs to no unit."""
         self._over = True
         self._stores.clear()
 
 
-_holds: "ContextVar[Unit | None]" = ContextVar("napixd_store_unit", default=None)
+_holds: "ContextVar[UnitOfWork | None]" = ContextVar("napixd_store_unit", default=None)
 
 
-def current() -> Unit | None:
-    """Return the unit that holds here, if one does."""
+def current() -> UnitOfWork | None:
+    """Return the unit of work that this code runs in, if there is one."""
     return _holds.get()
 
 
 def opened(opening: Opening) -> Any:
-    """Return the store or counter of *opening*, as the unit has it that holds here."""
+    """Return the store or counter of *opening*: the current unit's, or a new one."""
     unit = _holds.get()
     return opening.built() if unit is None else unit.opened(opening)
 

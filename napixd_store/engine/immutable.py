@@ -6,7 +6,7 @@ from numbers import Number
 from typing import Final
 from uuid import UUID
 
-FIXED: Final = (
+IMMUTABLE: Final = (
     *(type(None), Number, str, bytes, tuple, frozenset),
     *(date, time, timedelta, tzinfo, UUID, Enum),
 )

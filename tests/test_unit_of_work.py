@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from napixd_store import Counter, Store
-from napixd_store.unit import Unit, current
+from napixd_store import Conflict, Counter, Store
+from napixd_store.unit_of_work import UnitOfWork, current
+from tests.media import BACKENDS, Medium
 
 
 @pytest.fixture(autouse=True)
@@ -25,21 +26,21 @@ def kept() -> Any:
 
 
 def test_who_opens_a_store_twice_gets_one():
-    unit = Unit()
+    unit = UnitOfWork()
     assert unit.run(opened) is unit.run(opened)
     assert unit.run(opened) is not unit.run(opened, max_value_bytes=9)
     assert len(unit) == 2
 
 
 def test_what_writes_through_is_nothing_to_it():
-    unit = Unit()
+    unit = UnitOfWork()
     unit.run(opened, writeback=False)
     unit.run(Counter, "u", "Memory")
     assert len(unit) == 0
 
 
 def test_it_saves_what_it_has_as_often_as_one_likes():
-    unit = Unit()
+    unit = UnitOfWork()
     store = unit.run(opened)
     for n in (1, 2):
         store["a"] = n
@@ -48,7 +49,7 @@ def test_it_saves_what_it_has_as_often_as_one_likes():
 
 
 def test_what_was_dropped_is_not_saved():
-    unit = Unit()
+    unit = UnitOfWork()
     unit.run(opened)["a"] = 1
     unit.drop()
     unit.run(opened)["b"] = 1
@@ -56,27 +57,61 @@ def test_what_was_dropped_is_not_saved():
     assert kept() == {"b": 1}
 
 
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "Directory"])
+def test_stores_that_can_be_saved_as_one_are(backend, tmp_path):
+    medium = Medium(backend, tmp_path, writeback=True)
+    unit = UnitOfWork()
+    first, idle, last = (
+        unit.run(Store, name, backend, **medium.options, writeback=True)
+        for name in ("first", "idle", "last")
+    )
+    apart = unit.run(opened)
+    first["a"] = last["b"] = apart["c"] = 1
+    medium.store("last", writeback=False)["b"] = 2
+    with pytest.raises(Conflict) as caught:
+        unit.save()
+    assert caught.value.keys == ["b"]
+    assert medium.store("first", writeback=False) == {}
+    last.reload()
+    last["d"] = 3
+    unit.save()
+    assert medium.store("first", writeback=False) == {"a": 1}
+    assert medium.store("last", writeback=False) == {"b": 2, "d": 3}
+    assert idle == medium.store("idle", writeback=False) == {}
+    assert kept() == {"c": 1}
+    for store in (first, last):
+        store.drop()
+
+
+def test_two_of_one_collection_are_saved_one_after_the_other():
+    unit = UnitOfWork()
+    unit.run(opened)["a"] = 1
+    unit.run(opened, max_value_bytes=9)["b"] = 2
+    unit.save()
+    assert kept() == {"a": 1, "b": 2}
+
+
 def test_outside_of_it_nothing_belongs_to_it():
-    unit = Unit()
+    unit = UnitOfWork()
     opened()["a"] = 1
     unit.save()
     assert kept() == {}
 
 
 def test_one_inside_another_holds_as_long_as_it_runs():
-    outer, inner = Unit(), Unit()
+    outer, inner = UnitOfWork(), UnitOfWork()
     assert outer.run(lambda: [current(), inner.run(current), current()]) == [outer, inner, outer]
     assert current() is None
 
 
 def test_an_error_ends_its_hold():
     with pytest.raises(ZeroDivisionError):
-        Unit().run(lambda: 1 / 0)
+        UnitOfWork().run(lambda: 1 / 0)
     assert current() is None
 
 
 def test_a_thread_with_the_work_s_context_belongs_to_it_until_it_is_over():
-    unit, stores = Unit(), []
+    unit, stores = UnitOfWork(), []
     context = unit.run(copy_context)
 
     def work():
@@ -105,7 +140,7 @@ class Foreign(dict[str, Any]):
 
 
 def test_a_class_that_is_not_ours_is_saved_once():
-    unit = Unit()
+    unit = UnitOfWork()
     store: Any = unit.run(Store, "u", Foreign)
     unit.save()
     unit.save()

@@ -1,9 +1,10 @@
 """The records of a collection in memory: what `Memory` keeps and a working copy works on."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from math import isqrt
 
 from napixd_store.changes import Changes
+from napixd_store.names import Span
 
 
 class Records(dict[str, bytes]):
@@ -30,6 +31,10 @@ class Records(dict[str, bytes]):
             records._gone += 1
             records.pop(next(iter(changes)), None)
             return records
+        return self.copied(changes)
+
+    def copied(self, changes: Changes) -> "Records":
+        """Return a copy with *changes*."""
         pairs = {**self, **changes}.items()
         return Records((text, record) for text, record in pairs if record is not None)
 
@@ -57,3 +62,9 @@ class Records(dict[str, bytes]):
                 return []
             except RuntimeError:
                 continue  # another thread wrote between the two steps
+
+
+def between(texts: Iterable[str], span: Span, reverse: bool) -> list[str]:
+    """Return those of *texts* that are in *span*, in order."""
+    low, high = span
+    return sorted((text for text in texts if low <= text < high), reverse=reverse)
