@@ -13,12 +13,14 @@ from napixd_store.reopening import Reopenable
 class CounterBackend(Reopenable):
     """An integer kept under a *name*, which outlives the process.
 
-    A backend writes three methods: ``_value()``, ``_increment(by)`` and ``_reset(to)``, each
-    atomic in its medium; it never reads first and writes then.
+    A backend writes four methods: ``_value()``, ``_increment(by)``, ``_reset(to)`` and
+    ``_drop()``, each atomic in its medium; it never reads first and writes then. It lists its
+    ``counters``.
 
     Guarantees: safe from any thread, process and forked child. Numbers that `increment` returns
-    never repeat as long as every step is positive and nobody resets; what an acknowledged one
-    survives is `durability`. A skipped number is possible after a crash, a repeated one is not.
+    never repeat as long as every step is positive and nobody resets or drops; what an
+    acknowledged one survives is `durability`. A skipped number is possible after a crash, a
+    repeated one is not.
 
     ``with counter as n:`` is a gauge: +1 on entering, −1 on leaving, also on an exception. A
     process that dies inside the block leaves the gauge one too high: repair it with `reset`. So
@@ -33,6 +35,7 @@ class CounterBackend(Reopenable):
     'scp-001'
     >>> ids.reset()
     1
+    >>> ids.drop()
     """
 
     opener: ClassVar[Opener] = Connection
@@ -57,6 +60,23 @@ class CounterBackend(Reopenable):
 
     def _reset(self, to: int) -> int:
         raise NotImplementedError(f"{type(self).__name__} has no _reset(to)")
+
+    def _drop(self) -> None:
+        raise NotImplementedError(f"{type(self).__name__} has no _drop()")
+
+    @classmethod
+    def counters(cls, options: Mapping[str, Any]) -> list[str]:
+        """Return the names of the counters that are there, as their users know them.
+
+        *options* are those that a counter is opened with.
+        """
+        raise NotImplementedError(f"{cls.__name__} has no counters(options)")
+
+    @classmethod
+    def _reached(cls, options: Mapping[str, Any]) -> Any:
+        """Return the connection of a counter with these *options*."""
+        (own,) = bind(cls.__name__, options, cls.opener, beside=("backend",))
+        return connect(cls.opener, own)
 
     @property
     def name(self) -> str:
@@ -89,6 +109,14 @@ class CounterBackend(Reopenable):
     def reset(self, to: int = 0) -> int:
         """Set the value to *to* and return the old one, in one atomic step."""
         return self._reset(in_range(exact(to, "to"), self._where()))
+
+    def drop(self) -> None:
+        """Remove the counter from the medium, in one atomic step; silent when absent.
+
+        It is 0 again, as a new one is, and no list of counters names it until somebody counts on
+        it. So the next number is 1, and numbers repeat, as after `reset`.
+        """
+        self._drop()
 
     def __enter__(self) -> int:
         return self.increment()
