@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from functools import cache, partial
 from pathlib import Path
@@ -21,6 +22,17 @@ def remote_filesystem(folder: Path) -> str | None:
     """
     kind = filesystem(os.path.realpath(folder), _mounts())
     return kind if kind.startswith(_REMOTE) else None
+
+
+def open_to_others(place: Path) -> list[str]:
+    """Return, in words, whether others than its owner may read or write *place*."""
+    try:
+        mode = attempt(str(place), os.stat, place).st_mode
+    except NotThere:
+        return []
+    if not mode & 0o077:
+        return []
+    return [f"{place} is open to others than its owner ({stat.filemode(mode)}): chmod go= it"]
 
 
 def durability(place: Path, asked: str | None) -> str:

@@ -1,27 +1,50 @@
 """Names and keys: one rule for all backends, and the text that stands for a key.
 
 A collection, a counter's name and a ``str`` key are any text of 1 to 1,000 code points without
-lone surrogates. An ``int`` key is kept as its decimal digits behind a mark, and a text that
-begins with the mark is marked once more, so that no two keys share a text:
+lone surrogates. An ``int`` key is kept as its decimal digits behind a mark and a letter, and a
+text that begins with the mark is marked once more, so that no two keys share a text:
 
->>> [encode_key(key) for key in ("17", 17, -1, "=17")]
-['17', '=17', '=-1', '==17']
->>> decode_key("=17")
+>>> [encode_key(key) for key in ("17", 17, 9, "=b17")]
+['17', '=b17', '=a9', '==b17']
+>>> decode_key("=b17")
 17
+
+The texts of ints sort as the numbers do, and those of strs as the strs. The letter counts the
+digits: a longer number has a later one. Below zero all is the other way round: capitals, which
+sort before the others, from the longest number on, and 9 less each digit.
+
+>>> [encode_key(number) for number in (-10, -9, -1, 0, 1, 10)]
+['=R89', '=S0', '=S8', '=a0', '=a1', '=b10']
+
+An escape for those strs alone that look like an int's text would be shorter, and would put them
+before others that are less.
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeAlias, TypeVar
 
-from napixd_store.errors import CorruptData, InvalidKey, InvalidName
+from napixd_store.errors import CorruptData, InvalidKey, InvalidName, NoSuchKey
+from napixd_store.integers import LARGEST, SMALLEST
 
 V = TypeVar("V")
 
 MAX_LENGTH = 1_000
-"""Code points of a name or of a key's text, at most."""
+"""Code points of a name or of a ``str`` key, at most."""
+
+Span: TypeAlias = tuple[str, str]
+"""Texts from the first on and before the second, by code points; so UTF-8 sorts them, too."""
+
+_LAST = "\U0010ffff"
+
+ALL: Final[Span] = "", _LAST * (MAX_LENGTH + 1)
+"""The span of all texts that keys have."""
 
 _MARK = "="
-_TOO_MANY_BITS = 3_330  # 10**1000 has 3,322 bits: whatever has more need not be written out
+_BELOW = "SRQPONMLKJIHGFEDCBA"
+_BEFORE = [_MARK + letter for letter in "-abcdefghijklmnopqrs"]  # so many digits
+_BEFORE_NEGATIVE = [_MARK + letter for letter in "-" + _BELOW]
+_NINE_LESS = str.maketrans("0123456789", "9876543210")
 
 
 def check_name(name: object, kind: str) -> str:
@@ -42,7 +65,8 @@ def encode_key(key: object) -> str:
     """Return the text that stands for *key*; distinct keys have distinct texts.
 
     Raises:
-        InvalidKey: neither a ``str`` nor an ``int``, or empty, too long, or not valid Unicode.
+        InvalidKey: neither a ``str`` nor an ``int``, or empty, too long, not valid Unicode, or
+            outside −2**63 … 2**63−1.
     """
     if type(key) is str:
         if key.isascii() and 0 < len(key) <= MAX_LENGTH:
@@ -52,17 +76,43 @@ def encode_key(key: object) -> str:
             raise InvalidKey(f"a key {fault}", refused=(key,))
         return key if key[0] != _MARK else _MARK + key
     if type(key) is int:
-        try:
-            text = str(key) if key.bit_length() < _TOO_MANY_BITS else ""
-        except ValueError:  # sys.set_int_max_str_digits() allows less
-            text = ""
-        if not 0 < len(text) <= MAX_LENGTH:
-            raise InvalidKey(f"a key has at most {MAX_LENGTH} digits", refused=(key,))
-        return _MARK + text
+        if 0 <= key <= LARGEST:
+            digits = str(key)
+            return _BEFORE[len(digits)] + digits
+        if SMALLEST <= key < 0:
+            digits = str(-key)
+            return _BEFORE_NEGATIVE[len(digits)] + digits.translate(_NINE_LESS)
+        raise InvalidKey("a key that is an int must be within −2**63 … 2**63−1", refused=(key,))
     raise InvalidKey(
         f"a key must be a str or an int, not {type(key).__name__}: {_HINTS.get(type(key), _HINT)}",
         refused=(key,),
     )
+
+
+def known_key(key: object) -> str:
+    """Return the text that stands for *key*, which is to be there already.
+
+    Raises:
+        NoSuchKey: no backend can keep such a key, so it is nowhere.
+    """
+    try:
+        return encode_key(key)
+    except InvalidKey as exc:
+        raise absent(exc) from None
+
+
+def absent(refused: InvalidKey) -> NoSuchKey:
+    """Return the error for reading the key that was *refused*."""
+    return NoSuchKey(f"{refused}; so there is no such key", refused=refused.refused)
+
+
+def storable(keys: Iterable[Any]) -> dict[str, Any]:
+    """Return those of *keys* that a backend can keep, by their texts."""
+    texts = {}
+    for key in keys:
+        with suppress(InvalidKey):
+            texts[encode_key(key)] = key
+    return texts
 
 
 def merged(pairs: Any, named: Mapping[str, V]) -> Mapping[str, V]:
@@ -97,13 +147,45 @@ def decode_key(text: str) -> str | int:
         return text
     if text.startswith(_MARK * 2):
         return text[1:]
-    try:
-        key = int(text[1:])
-    except ValueError:
-        key = None
-    if key is None or f"{_MARK}{key}" != text:
-        raise CorruptData("a stored key begins with '=' but is neither '=<digits>' nor '==…'")
-    return key
+    digits = text[2:]
+    with suppress(ValueError):  # no number, or InvalidKey: none of 64 bits
+        key = int(f"-{digits.translate(_NINE_LESS)}" if text[1:2] in _BELOW else digits)
+        if encode_key(key) == text:
+            return key
+    raise CorruptData("a stored key begins with '=' but is neither an int's nor '==…'")
+
+
+def listed(keys: Sequence[object]) -> str:
+    """Return the first few of *keys*, for a message.
+
+    >>> listed(["ann", 17]), listed(range(100))
+    ("'ann', 17", '0, 1, 2, 3, 4 …')
+    """
+    return ", ".join(map(repr, keys[:5])) + (" …" if len(keys) > 5 else "")
+
+
+def beginning(prefix: object) -> list[Span]:
+    """Return in which spans the texts of the ``str`` keys are that begin with *prefix*.
+
+    Raises:
+        InvalidKey: no key begins so.
+    """
+    if type(prefix) is not str:
+        raise InvalidKey(f"a prefix must be a str, not {type(prefix).__name__}", refused=(prefix,))
+    if not prefix:  # but for ints, whose texts begin with the mark and no other one
+        first, end = ALL
+        return [(first, _next(_MARK * 2)), (_next(_MARK), end)]
+    text = encode_key(prefix)
+    return [(text, _next(text))]
+
+
+def _next(prefix: str) -> str:
+    """Return the first text behind all that begin with *prefix*."""
+    text = prefix.rstrip(_LAST)
+    if not text:
+        return ALL[1]
+    code = ord(text[-1]) + 1
+    return text[:-1] + chr(code if code != 0xD800 else 0xE000)  # between are the surrogates
 
 
 def _encoded(pairs: Mapping[Any, V]) -> Mapping[str, V]:

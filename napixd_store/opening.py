@@ -12,7 +12,7 @@ from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, NoSuchStoreBackend
 from napixd_store.resolve import resolve_counter, resolve_store, resolve_type
 from napixd_store.settings import Default, current
-from napixd_store.unit import Opening, opened
+from napixd_store.unit_of_work import Opening, opened
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault

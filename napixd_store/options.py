@@ -15,6 +15,8 @@ napixd_store.errors.ConfigError: RedisStore: unknown option 'prot' (did you mean
 """
 
 import functools
+import os
+import re
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -43,6 +45,34 @@ class Secret:
         return "***"
 
 
+class Template(str):
+    """A text of an INI file with ``${NAME}``, which is a variable of the environment there.
+
+    Only a secret may be such a text: what else a program does, its settings say themselves.
+    """
+
+    __slots__ = ()
+
+    def filled(self, what: str) -> Secret:
+        """Return the secret; *what* opens the message.
+
+        Raises:
+            ConfigError: there is no such variable.
+        """
+
+        def variable(found: re.Match[str]) -> str:
+            name = found[1]
+            if name is None:
+                return "$"
+            if name not in os.environ:
+                raise ConfigError(f"{what}: there is no variable ${name} in the environment")
+            return os.environ[name]
+
+        return Secret(_VARIABLE.sub(variable, self))
+
+
+_VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
@@ -61,7 +91,7 @@ def bind(
     Raises:
         ConfigError: an option is unknown, missing, or of another type than declared.
     """
-    declared = [declarations(function) for function in functions]
+    declared = [declared_options(function) for function in functions]
     known = {name for names in declared for name in names}
     for name in options:
         if name not in known:
@@ -82,7 +112,7 @@ def bind(
 
 
 @functools.cache
-def declarations(function: Callable[..., Any]) -> Mapping[str, Any]:
+def declared_options(function: Callable[..., Any]) -> Mapping[str, Any]:
     """Return the options that *function* declares, each with its type."""
     # Python 3.10 says Optional[Any] of what is Any and None when not given.
     hints = {
@@ -123,7 +153,15 @@ def _required(function: Callable[..., Any]) -> list[str]:
 
 
 def _coerced(what: str, value: Any, hint: Any) -> Any:
-    found = _taken(what, value, _alternatives(hint))
+    alternatives = _alternatives(hint)
+    if isinstance(value, Template):
+        if Secret not in alternatives:
+            raise ConfigError(
+                f"{what}: its '${{…}}' names no key of the settings' file, and only a secret is "
+                f"read from the environment: write '$$' for a dollar"
+            )
+        value = value.filled(what)
+    found = _taken(what, value, alternatives)
     return located(what, found) if isinstance(found, Path) else found
 
 

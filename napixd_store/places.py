@@ -33,7 +33,7 @@ def located(what: str, named: str | Path) -> Path:
         if b"\0" in os.fsencode(named):
             raise ConfigError(f"{what} must not hold a NUL character")
     except UnicodeEncodeError:
-        raise ConfigError(f"{what} holds a character that no file's name can have") from None
+        raise ConfigError(f"{what} holds a character that file names cannot have") from None
     path = Path(named)
     first = path.parts[0] if path.parts else ""
     if first.startswith("$"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from napixd_store.errors import InvalidValue
-from napixd_store.options import Secret, declarations
+from napixd_store.options import Secret, declared_options
 
 
 class Reopenable:
@@ -46,7 +46,7 @@ class Reopenable:
             return "its changes are not saved"
         if self._connection.holds_data:
             return "its data is in this process"
-        declared = declarations(type(self).opener)
+        declared = declared_options(type(self).opener)
         for name, value in self._opened[1].items():
             if isinstance(value, (Secret, bytes)):
                 return f"its option {name!r} is a secret"

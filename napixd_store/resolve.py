@@ -48,6 +48,9 @@ OLD_NAMES = {
 }
 """Dotted paths of the Napix server, as people's settings still hold them -> family."""
 
+OLD_MODULES = {"napixd_store.backends.redis": "napixd_store.backends.redis.named"}
+"""Module of a family -> the one for its old names, whose classes look for the original's data."""
+
 ENTRY_POINTS = "napixd_store.backends"
 
 
@@ -85,14 +88,14 @@ def resolve_type(path: str) -> Any:
             raise NoSuchStoreBackend(f"{path!r} is None")
         return found
     except NoSuchStoreBackend as exc:
-        raise ConfigError(f"the option 'type' is no dotted path of a class: {exc}") from exc
+        raise ConfigError(f"the option 'type' is not the dotted path of a class: {exc}") from exc
 
 
 def _resolve(name: str | type, store: bool) -> type:
     found = name if isinstance(name, type) else _find(name, store)
     if not isinstance(found, type):
         raise NoSuchStoreBackend(
-            f"the backend {name!r} is no class: {type(found).__name__} found there"
+            f"the backend {name!r} is not a class: {type(found).__name__} found there"
         )
     if not store and issubclass(found, StoreBackend):
         if found.counter is None:
@@ -109,9 +112,11 @@ def _find(name: object, store: bool) -> Any:
             f"a backend is named by a class name or a dotted path, not by {name!r}"
         )
     what = f"the backend {name!r}"
+    is_old = name in OLD_NAMES
     name = OLD_NAMES.get(name, ALIASES.get(name, name))
     for family, (module, store_class, counter_class) in STANDARD.items():
         if name in (family, store_class, counter_class):
+            module = OLD_MODULES.get(module, module) if is_old else module
             return _attribute(what, module, store_class if store else counter_class)
     if "." in name:
         return _attribute(what, *name.rsplit(".", 1))

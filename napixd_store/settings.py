@@ -9,25 +9,12 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from napixd_store.base import store_options
 from napixd_store.errors import ConfigError
-from napixd_store.options import closest, declarations, nearest
+from napixd_store.options import closest, declared_options
 
 URL_VARIABLE = "NAPIXD_STORE_URL"
-
-_SCHEMES = {
-    "sqlite": ("SQLite", "path"),
-    "file": ("File", "root"),
-    "memory": ("Memory", ""),
-    "redis": ("RedisHash", "url"),
-    "rediss": ("RedisHash", "url"),
-    "unix": ("RedisHash", "url"),
-    "valkey": ("RedisHash", "url"),
-    "valkeys": ("RedisHash", "url"),
-}
-"""URL scheme -> backend, and the option that the URL's path gives; ``url`` is all before ``?``."""
 
 
 class Default(NamedTuple):
@@ -113,7 +100,7 @@ def read(pairs: Mapping[str, Any], below: Settings) -> Settings:
 
 def shared(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a store's *options* that describe its connection: a counter's as well."""
-    return {name: options[name] for name in options if name not in declarations(store_options)}
+    return {name: options[name] for name in options if name not in declared_options(store_options)}
 
 
 def flattened(pairs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -154,39 +141,9 @@ def _from_environment() -> Settings:
 
 @functools.cache
 def _from_url(url: str) -> Default:
-    """Return what ``sqlite:///var/desk.sqlite?durability=process`` says; SQLite when empty."""
+    """Return what the variable says; SQLite when it is empty."""
     if not url:
         return Default("SQLite", {})
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ConfigError(f"${URL_VARIABLE} is no URL: {_begin_with()}") from None
-    if parts.scheme not in _SCHEMES:
-        raise ConfigError(
-            f"${URL_VARIABLE}: the scheme {parts.scheme!r} is not known"
-            f"{nearest(parts.scheme, set(_SCHEMES))}: {_begin_with()}"
-        )
-    backend, place_option = _SCHEMES[parts.scheme]
-    if "@" in parts.query:  # a password with a '?' in it, of which nothing may be shown
-        raise ConfigError(f"${URL_VARIABLE}: write %3F for '?' in a password, and %40 for '@'")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    place = unquote(parts.path)
-    if place_option == "url":
-        place = url.partition("?")[0]
-    elif parts.netloc:
-        raise ConfigError(
-            f"${URL_VARIABLE}: {parts.scheme}: has no host: write {parts.scheme}:///absolute/path"
-        )
-    elif place.startswith("/~"):
-        raise ConfigError(f"${URL_VARIABLE}: write {parts.scheme}:~/… for what lies at home")
-    if parts.fragment or (place and not place_option):
-        raise ConfigError(f"${URL_VARIABLE}: nothing may follow {parts.scheme}: or '#' (write %23)")
-    if place:
-        if place_option in options:
-            raise ConfigError(f"${URL_VARIABLE}: the option {place_option!r} is given twice")
-        options[place_option] = place
-    return Default(backend, options)
+    from napixd_store.urls import backend_of  # only who has a URL pays for it
 
-
-def _begin_with() -> str:
-    return "begin with " + ", ".join(f"{scheme}:" for scheme in _SCHEMES)
+    return Default(*backend_of(url, f"${URL_VARIABLE}"))

@@ -6,6 +6,7 @@ code. Where no backend is named the options are those of SQLite, the default of 
 name that is known at run time only takes those that every store takes.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -85,6 +86,7 @@ class StoreOptions(TypedDict, total=False):
     serializer: Literal["json", "pickle"]
     secret: Secret | str | bytes | None
     max_value_bytes: int
+    expires_in: float | timedelta | None
 
 
 class MemoryStoreOptions(StoreOptions, MemoryOptions, total=False):

@@ -11,11 +11,13 @@ somebody else's: ``store.<option>`` and ``counter.<option>`` are the defaults th
 """
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from napixd_store.errors import ConfigError
-from napixd_store.settings import flattened
+from napixd_store.errors import ConfigError, StoreError
+from napixd_store.opening import choose_counter, choose_store
+from napixd_store.settings import Settings, flattened
+from napixd_store.unit_of_work import Opening
 
 Kind = Literal["store", "counter"]
 
@@ -72,6 +74,38 @@ def declarations(settings: Mapping[str, Any]) -> dict[str, Declaration]:
     return {parameter: _declared(parameter, *said) for parameter, said in found.items()}
 
 
+def chosen(declaration: Declaration, settings: Settings) -> Opening:
+    """Return what it takes to build what *declaration* declares."""
+    kind, _parameter, name, backend, options = declaration
+    if kind == "store":
+        cls, options = choose_store(backend, options, settings.store)
+    else:
+        cls, options = choose_counter(backend, options, settings.counter)
+    return Opening(cls, name, options)
+
+
+class in_section:  # noqa: N801 - reads as the function that it is used as
+    """Have our errors name the *section* of the settings they come from; *config* is all keys.
+
+    The error is raised anew, without its traceback: a debugger shows the variables of every frame
+    in it, and here they are settings, some of them secret.
+    """
+
+    def __init__(self, section: str = "", config: Iterable[str] = ()) -> None:
+        self._section, self._keys = section, config
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, exc: BaseException | None, *where: object) -> None:
+        if isinstance(exc, StoreError):
+            text = f"{self._section}: {exc}" if self._section else str(exc)
+            if any(f"unknown option {root!r}" in text for root in self._keys):
+                text += " (it stands in the root too: [DEFAULT] adds to every section)"
+            exc.args = (text, *exc.args[1:])
+            raise exc.with_traceback(None)
+
+
 def _declared(parameter: str, kind: Kind, options: dict[str, Any]) -> Declaration:
     name = options.pop(_NAMED_BY[kind], parameter)
     return Declaration(kind, parameter, name, options.pop("backend", None), options)
@@ -94,6 +128,8 @@ def _check(key: str, parameter: str, depth: int, value: object) -> None:
             f"counter.<argument>.<option>"
         )
     if not parameter.isidentifier() or keyword.iskeyword(parameter):
-        raise ConfigError(f"the setting {key!r}: {parameter!r} is no name of a handler's argument")
+        raise ConfigError(
+            f"the setting {key!r}: {parameter!r} cannot be the name of a handler's argument"
+        )
     if value is None:
         raise ConfigError(f"the setting {key!r} has no value")
