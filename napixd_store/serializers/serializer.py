@@ -8,7 +8,7 @@ class Serializer(Protocol):
     """Turns values into records and back; a key is there for those that sign the record."""
 
     def dumps(self, key: str, value: Any) -> bytes:
-        """Return the record for *value*, or raise `InvalidValue`."""
+        """Return the record for *value*, `marked`, or raise `InvalidValue`."""
 
     def dumps_many(self, values: Mapping[str, Any]) -> dict[str, bytes]:
         """Return the records for *values* by key: what `dumps` returns for each."""

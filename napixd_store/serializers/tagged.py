@@ -23,9 +23,11 @@ from typing import Any
 
 import msgspec
 
+from napixd_store.deadline import MEMBER, marked
 from napixd_store.errors import CorruptData, InvalidValue
+from napixd_store.serializers.scalars import LARGEST, SMALLEST
 from napixd_store.serializers.serializer import Serializer
-from napixd_store.serializers.tags import LARGEST, MAX_DEPTH, SMALLEST, tagged, untagged
+from napixd_store.serializers.tags import MAX_DEPTH, tagged, untagged
 from napixd_store.stack import elsewhere
 
 _DOLLAR = ord("$")  # bytes find one byte ten times faster than two
@@ -51,7 +53,7 @@ class JSONSerializer(Serializer):
                     return _encode(value)
                 except UnicodeEncodeError:  # a lone surrogate, which only a tag can carry
                     pass
-            return _encode(tagged(value))
+            return marked(_encode(tagged(value)))
         except RecursionError:
             too_deep = InvalidValue("value is nested too deeply for this process's stack")
             return elsewhere(too_deep, self.dumps, key, value)
@@ -103,7 +105,7 @@ def _are_plain(values: Collection[Any]) -> bool:  # noqa: C901 - see below: loop
                 for name in value:
                     if type(name) is not str:
                         return False
-                if len(value) == 1 and "$" in name[:1]:
+                if (len(value) == 1 and "$" in name[:1]) or MEMBER in value:
                     return False
                 members = value.values()
             elif kind is list:

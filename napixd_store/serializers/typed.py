@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from napixd_store.deadline import marked
 from napixd_store.errors import CorruptData, InvalidValue
 from napixd_store.serializers.path import Path
 from napixd_store.serializers.serializer import Serializer
@@ -45,7 +46,7 @@ class TypedSerializer(Serializer):
             raise InvalidValue(f"{_unwritable(value)} cannot be written as JSON ({why})") from exc
         if lost:
             raise InvalidValue(lost)
-        return record
+        return marked(record)
 
     def loads(self, key: str, record: bytes) -> Any:
         """Return the object of *record*, every field validated."""
