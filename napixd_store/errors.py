@@ -7,11 +7,15 @@
     ├── ConfigError (ValueError)              an option, a setting, rights or a version are wrong
     ├── InvalidName (ValueError, TypeError)   a collection or counter name that no backend takes
     ├── InvalidKey (ValueError, TypeError)    a key that no backend takes
+    │   └── NoSuchKey (KeyError)              and so is not there to be read
     ├── InvalidValue (ValueError, TypeError)  a value that would not come back equal
     ├── WrongType (TypeError)                 the key holds something else than the operation needs
     ├── CounterOverflow (OverflowError)       outside −2**63 … 2**63−1; the number is unchanged
+    ├── LimitReached                          the sum would pass its bound; nothing is changed
     ├── CorruptData (ValueError)              unreadable or foreign data, left as it was found
+    ├── ImportRefused (ValueError)            another store holds what cannot be taken over
     ├── Conflict                              somebody else changed it meanwhile; nothing applied
+    │   └── PreconditionFailed                it is in another version than was asked for
     ├── Unavailable (ConnectionError)         the medium does not answer; not applied
     ├── OutcomeUnknown (ConnectionError)      the medium broke off in the middle; MAYBE applied
     │   └── NotReplicated                     fewer replicas have it than were asked for
@@ -46,7 +50,7 @@ class InvalidName(StoreError, ValueError, TypeError):
 
 
 class InvalidKey(StoreError, ValueError, TypeError):
-    """A key is neither an ``int`` nor a text of 1 to 1,000 characters.
+    """A key is neither an ``int`` of 64 bits nor a text of 1 to 1,000 characters.
 
     ``refused`` is a tuple of that key, for whoever asks where it came from.
     """
@@ -56,6 +60,14 @@ class InvalidKey(StoreError, ValueError, TypeError):
     def __init__(self, message: str, *, refused: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
         self.refused = refused
+
+
+class NoSuchKey(InvalidKey, KeyError):
+    """A key that cannot be stored was looked up, so it is not there."""
+
+    __slots__ = ()
+
+    __str__ = Exception.__str__  # a sentence, where KeyError shows a repr
 
 
 class InvalidValue(StoreError, ValueError, TypeError):
@@ -79,8 +91,37 @@ class CounterOverflow(StoreError, OverflowError):
     """The result would leave the range −2**63 … 2**63−1; the number is unchanged."""
 
 
+class LimitReached(StoreError):
+    """The sum would be above ``at_most``, so nothing was changed.
+
+    ``retry_after`` is in how many seconds the number ends and a new one begins; None: never.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class CorruptData(StoreError, ValueError):
-    """What is stored cannot be read, or is not ours; it was left exactly as it is."""
+    """What is stored cannot be read, or is not ours; it was left exactly as it is.
+
+    ``key`` is the key whose value it is; None where it is another thing, or more than one value.
+    """
+
+    def __init__(self, message: str, key: str | int | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class ImportRefused(StoreError, ValueError):
+    """An entry of another store cannot be taken over; nothing was written.
+
+    ``report`` lists all such entries, with their places.
+    """
+
+    def __init__(self, message: str, report: Any = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class Conflict(StoreError):
@@ -92,6 +133,10 @@ class Conflict(StoreError):
     def __init__(self, message: str, keys: Iterable[str | int] = ()) -> None:
         super().__init__(message)
         self.keys = list(keys)
+
+
+class PreconditionFailed(Conflict):
+    """A key is not in a version that ``if_match`` asks for, or is absent; nothing was changed."""
 
 
 class Unavailable(StoreError, ConnectionError):
