@@ -14,11 +14,13 @@ operation.
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from operator import methodcaller
+from pathlib import Path
 from typing import Any, ClassVar
 
 from napixd_store.errors import ConfigError
@@ -43,8 +45,54 @@ class Connection(Exclusive):
     holds_data: ClassVar[bool] = False
     """Whether the data itself is in here, so that it stays when no store uses it any more."""
 
+    def __init__(self) -> None:
+        self.sweeps: dict[Hashable, int] = {}
+        """Collections in which records end -> how many writes there are until the next sweep."""
+        super().__init__()
+
+    def now(self) -> int:
+        """Return the time by which records end, in milliseconds since 1970: the machine's.
+
+        Where it is not known for certain, it is the earliest that it may be.
+        """
+        return time.time_ns() // 1_000_000
+
+    def latest(self) -> int:
+        """Return the latest that it may be, from which what is written now lives."""
+        return self.now() + 1  # that is rounded down
+
+    def apart(self, stores: Sequence[Any]) -> str | None:
+        """Return why *stores*, which have this connection, cannot be written as one, or None.
+
+        They can where a backend's connection has the optional verb ``write_all(writes)``. It does
+        what each store's ``_write(changes, expected)`` does, for ``[(store, changes, expected),
+        ...]``, as one atomic step: all of it, or nothing and the `Conflict` of one of them.
+        """
+        return None if hasattr(self, "write_all") else "its backend writes one store at a time"
+
     def close(self) -> None:
         """Release what the connection holds; the next operation opens it anew."""
+
+    def back_up(self, target: Path) -> None:
+        """Copy all that is here to *target*, of one moment, beside those who use it.
+
+        What has no way of its own to do so raises ``NotImplementedError``, and is read instead.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no back_up(target)")
+
+    def examine(self) -> list[str]:
+        """Return, in words, what is wrong with the medium as a whole; nothing, if all is well."""
+        return []
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many bytes the medium takes, by what takes them; nothing where none knows."""
+        return {}
+
+    def vacuum(self) -> None:
+        """Give what is free back to the file system; most media do so at once by themselves."""
+
+    def refuse_others(self) -> None:
+        """Raise `Unavailable` if other processes have this open, where that can be known."""
 
     def before_fork(self) -> None:
         """Wait for what is under way, and keep new operations waiting: ``hold`` what they take."""
