@@ -6,6 +6,7 @@ whether the change was applied.
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK
 """How to open what may be a planted link or pipe: it is neither followed nor waited for."""
+
+NEW = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+"""How to open a file that is made by this: whatever stands there is refused."""
 
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
@@ -119,6 +123,26 @@ def check_plain(path: str, facts: os.stat_result) -> None:
     raise CorruptData(f"{path}: {shown} stands where a file of ours belongs; it was left as it is")
 
 
+def refuse_to_replace(path: Path, is_ours: Callable[[Path], bool], what: str) -> None:
+    """Raise `ConfigError` if at *path*, where a *what* is to be, something else stands by now.
+
+    It may be the settings, a file of the service itself, or a device: a slip must not cost it.
+    """
+    try:
+        facts = os.lstat(path)
+    except OSError:  # whoever writes there says what is wrong
+        return
+    if not stat.S_ISREG(facts.st_mode) or (facts.st_size > 0 and not is_ours(path)):
+        raise ConfigError(
+            f"what stands at {path} is no {what}, and was left as it is: name another file"
+        )
+
+
+def aside(path: Path) -> Path:
+    """Return a hidden place beside *path*, and nobody else's, for what is renamed once whole."""
+    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.aside")
+
+
 # --- descriptors ----------------------------------------------------------------------------------
 
 
@@ -139,7 +163,7 @@ def opened(
 
 
 def whole(descriptor: int, path: str) -> bytes:
-    """Return all bytes of the file; raise `CorruptData` if it is no plain one."""
+    """Return all bytes of the file; raise `CorruptData` if it is not a plain one."""
     facts = os.fstat(descriptor)
     check_plain(path, facts)
     size = facts.st_size  # it stays: a file of ours is never written to
@@ -149,11 +173,22 @@ def whole(descriptor: int, path: str) -> bytes:
     return data
 
 
-def stage(descriptor: int, data: bytes) -> None:
-    """Write all of *data* to the new file, safe from power cuts."""
+def beginning(descriptor: int, path: str, size: int) -> bytes:
+    """Return the first *size* bytes of the file; raise `CorruptData` if it is not a plain one."""
+    check_plain(path, os.fstat(descriptor))
+    return os.read(descriptor, size)
+
+
+def append(descriptor: int, data: bytes) -> None:
+    """Write all of *data* to the file, behind what was written to it before."""
     rest = memoryview(data)
     while rest:  # write(2) may take less than it is given, without an error
         rest = rest[os.write(descriptor, rest) :]
+
+
+def stage(descriptor: int, data: bytes) -> None:
+    """Write all of *data* to the new file, safe from power cuts."""
+    append(descriptor, data)
     os.fsync(descriptor)
 
 

@@ -1,5 +1,8 @@
 """FileCounter: one integer a file."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from napixd_store.backends.files import document, filenames
@@ -9,7 +12,7 @@ from napixd_store.counter import CounterBackend
 from napixd_store.errors import CorruptData
 from napixd_store.integers import LARGEST, SMALLEST, in_range
 
-SUFFIX = ".counter.json"
+SUFFIX = filenames.COUNTER_FILE
 
 _integer = msgspec.json.Decoder(int).decode
 
@@ -37,6 +40,16 @@ class FileCounter(CounterBackend):
     def _reset(self, to: int) -> int:
         return self._connection.alone(self._replace, to)
 
+    def _drop(self) -> None:
+        if self._connection.view.has(self._file()):
+            self._connection.alone(self._remove)
+
+    @classmethod
+    def counters(cls, options: Mapping[str, Any]) -> list[str]:
+        """Return the names of the counters in the folder."""
+        root: Root = cls._reached(options)
+        return root.owners(SUFFIX, "counter")
+
     def _add(self, root: Folder, by: int) -> int:
         value = in_range(self._read(root) + by, self._where())
         self._put(root, value)
@@ -47,6 +60,10 @@ class FileCounter(CounterBackend):
         self._put(root, to)
         return old
 
+    def _remove(self, root: Folder) -> None:
+        self._read(root)  # raises, unless it is ours and whole
+        root.remove(self._file())
+
     def _read(self, root: View) -> int:
         data, path = root.read(self._file()), root.path_of(self._file())
         if data is None:
@@ -54,9 +71,9 @@ class FileCounter(CounterBackend):
         try:
             value = _integer(document.read(data, self._what(), "value", path))
         except msgspec.MsgspecError as exc:
-            raise CorruptData(f"{path}: its value is no integer; it was left as it is") from exc
+            raise CorruptData(f"{path}: its value is not an integer; it was left as it is") from exc
         if not SMALLEST <= value <= LARGEST:
-            raise CorruptData(f"{path}: its value leaves 64 bits; it was left as it is")
+            raise CorruptData(f"{path}: its value does not fit into 64 bits; it was left as it is")
         return value
 
     def _put(self, root: Folder, value: int) -> None:

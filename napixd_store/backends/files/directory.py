@@ -1,44 +1,26 @@
-"""DirectoryStore: one readable JSON file a key, in a folder for the collection.
-
-A write of several keys stages all new files aside, then writes ``.journal``, which names the
-renames and removals to be made: with it the write is decided. Whoever finds a journal finishes
-it before anything else. Nothing that may fail for want of space comes after it.
-"""
+"""DirectoryStore: one readable JSON file a key, in a folder for the collection."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any, TypeVar
 
-import msgspec
-
-from napixd_store.backends.files import document, filenames
-from napixd_store.backends.files.collection import collection_of, refuse_original
+from napixd_store import disk, original
+from napixd_store.backends.files import document, filenames, journal, keyfile
 from napixd_store.backends.files.counter import FileCounter
 from napixd_store.backends.files.folder import Folder, View
 from napixd_store.backends.files.root import Root, open_root
 from napixd_store.base import StoreBackend
 from napixd_store.changes import Changes, Expected, unmet
-from napixd_store.connections import connect
-from napixd_store.disk import NotThere
-from napixd_store.errors import CorruptData, OutcomeUnknown, StoreError
-from napixd_store.options import bind
+from napixd_store.deadline import has_deadline
+from napixd_store.errors import CorruptData, OutcomeUnknown, StoreError, Unavailable
 
 V = TypeVar("V")
 
-SUFFIX = ".store"
-_KEY_SUFFIX = ".json"
-_JOURNAL = ".journal"
+SUFFIX = filenames.STORE_FOLDER
+_DEADLINES = ".deadlines"
 _LOOK_AGAIN = 1.0  # seconds; the look costs half as much as reading a file
-
-
-class _Journal(msgspec.Struct):
-    rename: dict[str, str]
-    delete: list[str]
-
-
-_changes_of = msgspec.json.Decoder(_Journal).decode
 
 
 class DirectoryStore(StoreBackend[V]):
@@ -67,15 +49,27 @@ class DirectoryStore(StoreBackend[V]):
         return self._read_all(self._view, keys) if self._settled() else {}
 
     def _get(self, text: str) -> bytes | None:
+        return self._read(self._view, text) if self._settled_of_late() else None
+
+    def _front(self, text: str) -> bytes | None:
+        if not self._settled_of_late():
+            return None
+        data = self._view.read(keyfile.name_of(text), keyfile.HEAD)
+        if data is None:
+            return None
+        front = keyfile.front(self.collection, text, data)
+        return self._read(self._view, text) if front is None else front
+
+    def _settled_of_late(self) -> bool:
         # One key is as it was or as it will be, whether a batch that a crash interrupted is
         # finished or not. So it is enough to look now and then, lest it stays half done for ever.
-        folder, until = self._view, self._connection.settled
+        path, until = self._view.path, self._connection.settled
         now = time.monotonic()
-        if now > until.get(folder.path, 0.0):
+        if now > until.get(path, 0.0):
             if not self._settled():
-                return None
-            until[folder.path] = now + _LOOK_AGAIN
-        return self._read(folder, text)
+                return False
+            until[path] = now + _LOOK_AGAIN
+        return True
 
     def _write(self, changes: Changes, expected: Expected) -> None:
         self._connection.alone(self._change, changes, expected)
@@ -91,67 +85,81 @@ class DirectoryStore(StoreBackend[V]):
         root.inside(self._name, self._change_inside, changes, expected)
 
     def _change_inside(self, folder: Folder, changes: Changes, expected: Expected) -> None:
-        self._tidy(folder)
+        journal.tidy(folder, self._what())
         # Also what nothing is expected of: a damaged or foreign file keeps every byte.
         refused = unmet(expected, self._read_all(folder, {**expected, **changes}))
         if refused:
             raise self._conflict(refused)
+        self._note(folder, changes)
         if len(changes) == 1:
             ((text, record),) = changes.items()
-            self._apply(folder, text, record)
+            _put(folder, keyfile.name_of(text), self._data(text, record))
         else:
-            self._apply_all(folder, changes)
+            files = ((keyfile.name_of(text), self._data(text, changes[text])) for text in changes)
+            self._put_all(folder, files)
 
-    def _apply(self, folder: Folder, text: str, record: bytes | None) -> None:
-        if record is None:
-            folder.remove(self._file(text))
-        else:
-            folder.replace(self._file(text), self._document(text, record))
+    def _note(self, folder: Folder, changes: Changes) -> None:
+        """Have it known that records with deadlines are here, so that `_count` looks at all."""
+        ends = any(map(has_deadline, filter(None, changes.values())))
+        if ends and not folder.has(_DEADLINES):
+            try:
+                folder.replace(_DEADLINES, document.write(self._what(), "deadlines", b"true"))
+            except OutcomeUnknown as exc:  # of this file alone, which does no harm
+                raise _before_any_change(exc, folder.path) from exc
 
-    def _apply_all(self, folder: Folder, changes: Changes) -> None:
-        """Stage every new file, then let the journal decide that all of them are to be."""
+    def _put_all(self, folder: Folder, files: Iterator[tuple[str, bytes | None]]) -> None:
         try:
-            journal = self._staged(folder, changes)
-            body = document.write(self._what(), "changes", msgspec.json.encode(journal))
-            folder.replace(_JOURNAL, body)
-        except BaseException:
-            if not folder.has(_JOURNAL):  # else it is decided, so what it names must stand
-                folder.clear()
-            raise
+            journal.replace_all(folder, files, self._what())
         finally:
             self._connection.settled.pop(folder.path, None)
-        try:
-            self._carry_out(folder, journal)
-        except StoreError as exc:
-            raise OutcomeUnknown(
-                f"{folder.path}: a write of several keys is decided but not finished; it will be, "
-                f"by whoever reads or writes this collection next"
-            ) from exc
 
-    def _staged(self, folder: Folder, changes: Changes) -> _Journal:
-        journal = _Journal({}, [])
-        for text, record in changes.items():
-            name = self._file(text)
-            if record is None:
-                journal.delete.append(name)
-            else:
-                aside = folder.stage(name, self._document(text, record))
-                journal.rename[aside] = name
-        return journal
+    def _data(self, text: str, record: bytes | None) -> bytes | None:
+        """Return what the file of the key is to hold; None if it is to be gone."""
+        return None if record is None else keyfile.write(self.collection, text, record)
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
+        return self._readable(_raise)
+
+    def _readable(self, told: Callable[[CorruptData], object]) -> Iterator[tuple[str, bytes]]:
         folder = self._view
         for name in self._files(folder) if self._settled() else ():
-            data = folder.read(name)
-            if data is not None:  # deleted since the folder was listed
-                yield self._contents(folder, name, data)
+            try:
+                data = folder.read(name)
+                if data is None:  # deleted since the folder was listed
+                    continue
+                contents = self._contents(folder, name, data)
+            except CorruptData as exc:
+                told(exc)
+            else:
+                yield contents
+
+    def _fronts(self) -> Iterator[tuple[str, bytes]]:
+        """List names, where no key ends: only of one that was cut, the file is read."""
+        if not self._settled():
+            return
+        some_end = self._view.has(_DEADLINES)
+        for name in self._files(self._view):
+            text = keyfile.known_text_of(name)
+            if text is None:
+                data = self._view.read(name)
+                if data is not None:
+                    yield self._contents(self._view, name, data)
+            else:
+                front = self._front(text) if some_end else b""
+                if front is not None:
+                    yield text, front
 
     def _count(self) -> int:
-        return sum(1 for _ in self._files(self._view)) if self._settled() else 0
+        if not self._settled():
+            return 0
+        if self._view.has(_DEADLINES):
+            return super()._count()
+        return sum(1 for _ in self._files(self._view))
 
     def _drop(self) -> None:
         if self._connection.view.has_folder(self._name):
             self._connection.alone(self._remove)
+        self._connection.settled.pop(self._view.path, None)
 
     def _remove(self, root: Folder) -> None:
         if root.has_folder(self._name):
@@ -160,12 +168,14 @@ class DirectoryStore(StoreBackend[V]):
 
     def _refuse_foreign(self, folder: Folder) -> None:
         """Raise `CorruptData` unless all that is in *folder* is ours and whole."""
-        self._tidy(folder)
+        journal.tidy(folder, self._what())
         for name in folder.names():
-            if not _is_key(name):
+            if not keyfile.is_name(name):
+                if name == _DEADLINES:
+                    continue
                 raise CorruptData(
-                    f"{folder.path_of(name)}: it is none of the files of this collection, so "
-                    f"nothing was removed: move it away"
+                    f"{folder.path_of(name)}: it is not a file of this collection, so nothing "
+                    f"was removed: move it away"
                 )
             data = folder.read(name)
             if data is not None:
@@ -173,72 +183,44 @@ class DirectoryStore(StoreBackend[V]):
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
-        """Return the names of the collections that hold something."""
-        (own,) = bind(cls.__name__, options, open_root)
-        root = connect(open_root, own)
-        assert isinstance(root, Root)
-        names = []
-        for name in root.listed(SUFFIX):
-            folder = View(root.view.path_of(name + SUFFIX))
-            if folder.has(_JOURNAL) and (text := collection_of(folder, _JOURNAL, name)):
-                cls(text, own)._settled()
-            first = next(cls._files(folder), None)
-            if first is not None:
-                names.append(collection_of(folder, first, name))
-        return sorted(name for name in names if name is not None)
+        """Return the names of the collections in which something lives; it looks into each."""
+        root: Root = cls._reached(options)
+        found = [cls._collection_in(root, stem) for stem in root.listed(SUFFIX)]
+        return sorted(name for name in found if name and cls(name, options)._has_living())
+
+    @classmethod
+    def _collection_in(cls, root: Root, stem: str) -> str | None:
+        folder = View(root.view.path_of(stem + SUFFIX))
+        for file in chain((journal.NAME,), islice(cls._files(folder), 1)):
+            name = document.owner_of(folder, file, stem, "collection")
+            if name is not None:
+                return name
+        return None
 
     def _settled(self) -> bool:
         """Return whether the collection has a folder, and leave no write half done in it."""
         present = self._is_there(self._connection.view)
-        if present and self._view.has(_JOURNAL):
+        if present and self._view.has(journal.NAME):
             self._connection.alone(self._settle)
         return present
 
     def _settle(self, root: Folder) -> None:
         if self._is_there(root):
-            root.inside(self._name, self._tidy)
+            root.inside(self._name, journal.tidy, self._what())
 
     def _is_there(self, root: View) -> bool:
         """Return whether the collection has a folder; without one, nothing else may hold it."""
         if root.has_folder(self._name):
             return True
-        refuse_original(root, self.collection)
+        original.refuse(root.path, self.collection)
         return False
 
-    def _tidy(self, folder: Folder) -> None:
-        """Finish or undo what a writer left that was killed or interrupted."""
-        data, path = folder.read(_JOURNAL), folder.path_of(_JOURNAL)
-        if data is not None:
-            try:
-                journal = _changes_of(document.read(data, self._what(), "changes", path))
-            except msgspec.MsgspecError as exc:
-                raise CorruptData(f"{path}: it lists no changes; it was left as it is") from exc
-            names = [*journal.rename, *journal.rename.values(), *journal.delete]
-            if any("/" in name for name in names):
-                raise CorruptData(f"{path}: it names another folder; it was left as it is")
-            try:
-                self._carry_out(folder, journal)
-            except StoreError as exc:
-                raise type(exc)(f"a write that was interrupted cannot be finished: {exc}") from exc
-        folder.clear()
-
-    def _carry_out(self, folder: Folder, journal: _Journal) -> None:
-        """Make the changes of *journal*, then remove it; to begin again does no harm."""
-        for aside, name in journal.rename.items():
-            with suppress(NotThere):  # renamed already, before the crash
-                folder.rename(aside, name)
-        for name in journal.delete:
-            folder.unlink(name)
-        folder.settle()
-        folder.unlink(_JOURNAL)
-        folder.settle()
-
     def _read(self, folder: View, text: str) -> bytes | None:
-        name = self._file(text)
+        name = keyfile.name_of(text)
         data = folder.read(name)
         if data is None:
             return None
-        return document.read(data, self._what(text), "record", folder.path_of(name))
+        return keyfile.read(self.collection, text, data, folder.path_of(name))
 
     def _read_all(self, folder: View, keys: Collection[str]) -> dict[str, bytes]:
         found = {text: self._read(folder, text) for text in keys}
@@ -246,36 +228,16 @@ class DirectoryStore(StoreBackend[V]):
 
     @staticmethod
     def _files(folder: View) -> Iterator[str]:
-        return filter(_is_key, folder.names())
+        return filter(keyfile.is_name, folder.names())
 
     def _contents(self, folder: View, name: str, data: bytes) -> tuple[str, bytes]:
         """Return the text and the record of the key whose file *name* holds *data*."""
         path = folder.path_of(name)
-        text = self._text_of(name, data, path)
-        return text, document.read(data, self._what(text), "record", path)
+        text = keyfile.text_of(name, data, path)
+        return text, keyfile.read(self.collection, text, data, path)
 
-    @staticmethod
-    def _text_of(name: str, data: bytes, path: str) -> str:
-        """Return the key's text: from the file's name, or where it was cut, from the file."""
-        stem = name[: -len(_KEY_SUFFIX)]
-        text = filenames.decode(stem)
-        if text is None:
-            try:
-                text = str(msgspec.json.decode(document.members_of(data)["key"]))
-            except (ValueError, KeyError) as exc:
-                raise CorruptData(f"{path}: it names no key; it was left as it is") from exc
-            if filenames.encode(text) != stem:
-                raise CorruptData(f"{path}: its name is another key's; it was left as it is")
-        document.check_keys([text], path)
-        return text
-
-    def _document(self, text: str, record: bytes) -> bytes:
-        return document.write(self._what(text), "record", record)
-
-    def _what(self, text: str | None = None) -> dict[str, str]:
-        if text is None:
-            return {"collection": self.collection}
-        return {"collection": self.collection, "key": text}
+    def _what(self) -> dict[str, str]:
+        return {"collection": self.collection}
 
     @cached_property
     def _name(self) -> str:
@@ -285,10 +247,19 @@ class DirectoryStore(StoreBackend[V]):
     def _view(self) -> View:
         return View(self._connection.view.path_of(self._name))
 
-    @staticmethod
-    def _file(text: str) -> str:
-        return filenames.encode(text) + _KEY_SUFFIX
+
+def _raise(exc: CorruptData) -> None:
+    raise exc
 
 
-def _is_key(name: str) -> bool:
-    return name.endswith(_KEY_SUFFIX) and not name.startswith(".")
+def _before_any_change(exc: OutcomeUnknown, path: str) -> StoreError:
+    if isinstance(exc.__cause__, OSError):
+        return disk.translated(exc.__cause__, path)
+    return Unavailable(f"{path} was removed or replaced meanwhile; nothing was changed: repeat")
+
+
+def _put(folder: Folder, name: str, data: bytes | None) -> None:
+    if data is None:
+        folder.remove(name)
+    else:
+        folder.replace(name, data)

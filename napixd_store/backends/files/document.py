@@ -21,6 +21,8 @@ from hashlib import sha256
 
 import msgspec
 
+from napixd_store.backends.files import filenames
+from napixd_store.backends.files.folder import View
 from napixd_store.errors import CorruptData, InvalidKey
 from napixd_store.names import decode_key, encode_key
 from napixd_store.stack import elsewhere
@@ -50,6 +52,18 @@ def sealed(data: bytes, what: Mapping[str, str], member: str) -> bytes | None:
     if data[:start] != _header(what, checksum, member):
         return None
     return data[start : -len(_END)]
+
+
+def front(data: bytes, what: Mapping[str, str], member: str, size: int) -> bytes | None:
+    """Return *member*'s first *size* bytes, of *data* that may go on; None if we wrote it not so.
+
+    Its checksum is not looked at.
+    """
+    start = data.find(b"\n") + 1
+    checksum = data[:start].rpartition(b'"sha256":"')[2][:64]
+    if data[:start] != _header(what, checksum.decode("latin-1"), member):
+        return None
+    return data[start : start + size]
 
 
 def read(data: bytes, what: Mapping[str, str], member: str, path: str) -> bytes:
@@ -100,8 +114,25 @@ def members_of(data: bytes) -> dict[str, msgspec.Raw]:
         return elsewhere(ValueError("nested too deeply"), members_of, data)
 
 
+def owner_of(folder: View, file: str, stem: str, what: str) -> str | None:
+    """Return the *what* (``collection``, ``counter``) for which *stem*, a file name, stands.
+
+    Where only the *file* can tell, it is read; None if it is gone by now.
+    """
+    text = filenames.decode(stem)
+    if text is not None:
+        return text
+    data = folder.read(file)
+    if data is None:
+        return None
+    try:
+        return _text(members_of(data)[what])
+    except (ValueError, KeyError) as exc:
+        raise CorruptData(f"{folder.path_of(file)}: it names no {what}; {_LEFT}") from exc
+
+
 def check_keys(texts: Iterable[str], path: str) -> None:
-    """Raise `CorruptData` if one of *texts*, which a hand may have written, is no key's."""
+    """Raise `CorruptData` if one of *texts*, perhaps written by hand, cannot be a key's."""
     for text in texts:
         try:
             encode_key(decode_key(text))
@@ -110,7 +141,7 @@ def check_keys(texts: Iterable[str], path: str) -> None:
 
 
 def _refuse_twins(data: bytes, path: str) -> None:
-    """Raise if a hand left one name twice in an object: JSON readers would drop one of the two."""
+    """Raise if an object has a name twice, edited by hand: JSON readers drop one of the two."""
     import json  # the only reader that shows both; no program that is right pays for loading it
 
     def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -143,9 +174,11 @@ def _explained(data: bytes) -> str:
         return "it looks like a pickle of the original Napix store, which is never read here"
     if data.startswith(_MARKS):
         return "it begins with a byte order mark: save it as UTF-8 without one"
-    return "it is no document of napixd-store: damaged, or edited into invalid JSON"
+    return "it is not a document of napixd-store: damaged, or edited into invalid JSON"
 
 
 _LEFT = "it was left as it is"
-_NO_CHECKSUM = 'it has no "sha256": who writes it by hand writes "sha256":null in its first line'
+_NO_CHECKSUM = (
+    'it has no "sha256": in a file written by hand, put "sha256":null into its first line'
+)
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -14,6 +14,11 @@ it stands for is written in the file.
 import hashlib
 import re
 
+STORE_FILE = ".store.json"
+COUNTER_FILE = ".counter.json"
+STORE_FOLDER = ".store"
+"""What the names of a root's own files and folders end with."""
+
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_=-.")
 _TOKEN = re.compile(r"%[0-9a-f]{2}|\+[A-Z]|[a-z0-9_=.-]")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|\Z)")

@@ -23,7 +23,7 @@ from napixd_store.errors import CorruptData, OutcomeUnknown, StoreError
 T = TypeVar("T")
 
 _READING = os.O_RDONLY | disk.PLAIN
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_NEW = os.O_WRONLY | disk.NEW
 _OUR_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -40,15 +40,18 @@ class View:
         """Return the whole path of *name*, for messages."""
         return f"{self.path}/{name}"
 
-    def read(self, name: str) -> bytes | None:
-        """Return the bytes of the file *name*; None only if nothing is there.
+    def read(self, name: str, size: int | None = None) -> bytes | None:
+        """Return the bytes of the file *name*, the first *size*; None only if nothing is there.
 
         Raises:
             CorruptData: a link, a folder or a pipe stands there instead of a file.
             ReadOnly, Unavailable: it cannot be read.
         """
+        path = self.path_of(name)
         try:
-            return self.opened(name, _READING, disk.whole, self.path_of(name))
+            if size is not None:
+                return self.opened(name, _READING, disk.beginning, path, size)
+            return self.opened(name, _READING, disk.whole, path)
         except NotThere:
             return None
         except StoreError:
@@ -75,7 +78,7 @@ class View:
         facts = self.facts(name)
         if facts is not None and not stat.S_ISDIR(facts.st_mode):
             raise CorruptData(
-                f"{self.path_of(name)}: no folder of ours stands there; it was left as it is"
+                f"{self.path_of(name)}: what stands there is not our folder; it was left as it is"
             )
         return facts is not None
 
@@ -196,9 +199,10 @@ class Folder(View):
         return aside
 
     def rename(self, name: str, to: str) -> None:
-        """Rename what is *name*, in place of what is there."""
+        """Rename *name* to *to*, replacing what has that name."""
         within = self.descriptor
         attempt(self.path_of(to), os.rename, name, to, src_dir_fd=within, dst_dir_fd=within)
+        self._unused = map(_aside, count())  # its number, too: `clear` looks for the first ones
 
     def unlink(self, name: str) -> None:
         """Remove the file; silent when absent."""

@@ -8,12 +8,15 @@ import fcntl
 import os
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from napixd_store import disk, filesystems
+from napixd_store.backends.files import copying, document, journal
 from napixd_store.backends.files.folder import Folder, View
+from napixd_store.changes import Changes, Expected
 from napixd_store.connections import Connection
 from napixd_store.disk import NotThere, attempt
 from napixd_store.errors import ConfigError
@@ -23,6 +26,7 @@ from napixd_store.processes import notice
 T = TypeVar("T")
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
+_WHAT = {"folder": "root"}
 
 
 def open_root(
@@ -74,13 +78,58 @@ class Root(Connection):
             self._examine()
         return self._view
 
+    @property
+    def settled_view(self) -> View:
+        """As `view`, with no write of several collections left half done in it."""
+        view = self.view
+        if view.has(journal.NAME):
+            self.alone(Folder.stands)  # to enter settles it
+        return view
+
+    def apart(self, stores: Sequence[Any]) -> str | None:
+        """As the base: what fills a folder of its own is not of one journal with others."""
+        if all(hasattr(store, "_replacement") for store in stores):
+            return None
+        return "a DirectoryStore writes one collection at a time; FileStore, SQLiteStore can"
+
+    def write_all(self, writes: Sequence[tuple[Any, Changes, Expected]]) -> None:
+        """Make the *writes* of several `FileStore`, all of them or none."""
+        self.alone(self._write_each, writes)
+
+    def _write_each(self, root: Folder, writes: Sequence[tuple[Any, Changes, Expected]]) -> None:
+        files = [store._replacement(root, *change) for store, *change in writes]
+        journal.replace_all(root, filter(None, files), _WHAT)
+
+    def owners(self, suffix: str, what: str) -> list[str]:
+        """Return the names of each *what* (``collection``, ``counter``) with a file of *suffix*."""
+        stems = self.listed(suffix)
+        found = [document.owner_of(self.view, stem + suffix, stem, what) for stem in stems]
+        return sorted(name for name in found if name is not None)
+
     def listed(self, suffix: str) -> list[str]:
         """Return the names, without *suffix*, of all that ends with it."""
         return [
             name[: -len(suffix)]
-            for name in self.view.names()
+            for name in self.settled_view.names()
             if name.endswith(suffix) and not name.startswith(".")
         ]
+
+    def examine(self) -> list[str]:
+        """Return what the folder's rights allow to others."""
+        return filesystems.open_to_others(Path(self.view.path))
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of all files below the folder."""
+        found = 0
+        for folder, _folders, files in os.walk(self.place):
+            for each in files:
+                with suppress(FileNotFoundError):  # somebody drops it just now
+                    found += os.lstat(os.path.join(folder, each)).st_size
+        return {"files": found}
+
+    def back_up(self, target: Path) -> None:
+        """Copy all that is ours here to the new folder *target*; who writes waits meanwhile."""
+        self.alone(copying.copy_to, target)
 
     def alone(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return ``work(folder, *arguments)`` for the root, held open while no other writes in it.
@@ -119,10 +168,10 @@ class Root(Connection):
     def _entered(self, descriptor: int) -> Folder:
         folder = Folder(self.place, descriptor)
         if not folder.stands():
-            raise NotThere(f"{self.place}: another folder stands there by now")
+            raise NotThere(f"{self.place}: another folder stands there now")
         if folder.identity != self._examined:
             self._examine()
-        folder.clear()
+        journal.tidy(folder, _WHAT)
         return folder
 
     def begin_anew(self) -> None:
