@@ -1,6 +1,8 @@
 """SQLiteCounter: a row a counter."""
 
 import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 from napixd_store.backends.sqlite.database import Database, open_database
 from napixd_store.counter import CounterBackend
@@ -15,6 +17,9 @@ _SET = (
     "INSERT INTO counters (name, value) VALUES (?, ?) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+
+_DROP = "DELETE FROM counters WHERE name = ?"
+_COUNTERS = "SELECT name FROM counters ORDER BY name"
 
 
 class SQLiteCounter(CounterBackend):
@@ -45,6 +50,15 @@ class SQLiteCounter(CounterBackend):
 
     def _reset(self, to: int) -> int:
         return self._connection.transaction(self._exchange, to)
+
+    def _drop(self) -> None:
+        self._connection.write(_DROP, (self.name,))
+
+    @classmethod
+    def counters(cls, options: Mapping[str, Any]) -> list[str]:
+        """Return the names of the counters in the file."""
+        database: Database = cls._reached(options)
+        return [name for (name,) in database.read(_COUNTERS, ())]
 
     def _exchange(self, cursor: sqlite3.Cursor, to: int) -> int:
         row = cursor.execute(_VALUE, (self.name,)).fetchone()

@@ -1,109 +1,29 @@
-"""The SQLite file: how it comes to be, what proves it ours, and how it is opened.
-
-A new file is built aside and linked into place whole, so an empty or half-made one at the path
-is damage, never a beginning.
-"""
+"""The SQLite file: what proves it ours, and how it is opened."""
 
 import os
-import re
-import secrets
 import sqlite3
 import stat
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from napixd_store import disk
-from napixd_store.backends.sqlite import layout, log, note
-from napixd_store.backends.sqlite.faults import UNTOUCHED, check_length, translated
+from napixd_store.backends.sqlite import create, layout, note, recovery
+from napixd_store.backends.sqlite.faults import UNTOUCHED, translated
+from napixd_store.backends.sqlite.upgrade import upgrade
 from napixd_store.errors import ConfigError, CorruptData, StoreError
 
 MINIMUM_SQLITE = (3, 37, 0)
 """STRICT tables, which keep an integer from turning into a float at 2**63."""
 
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_ASIDE = re.compile(r"\.sqlite-[0-9a-f]{16}\.new(-journal)?")
-_ABANDONED = 3600
-"""Seconds after which nobody builds a file any more."""
-
-
-# --- creation -------------------------------------------------------------------------------------
-
-
-def ensure(path: Path) -> None:
-    """Create the database at *path* unless something is there already.
-
-    Raises:
-        ConfigError: the path is too long.
-        CorruptData: a log is there already, of a file that is gone: SQLite would play it in.
-        ReadOnly, StoreFull, Unavailable: it cannot be created; nothing is left behind.
-    """
-    if os.path.lexists(path):
-        return
-    left = [side for side in (f"{path}-wal", f"{path}-journal") if note.has_content(side)]
-    if left and not os.path.lexists(path):  # else another process made it, and wrote to it
-        raise CorruptData(
-            f"{path} is gone, but {left[0]} holds the last writes to it; nothing was changed: put "
-            f"the file back, or move that away to begin with an empty one"
-        )
-    check_length(path)
-    aside = path.with_name(f".sqlite-{secrets.token_hex(8)}.new")
-    try:
-        disk.make_private_folder(path.parent)
-        _clear(path)
-        try:
-            disk.opened(str(aside), _NEW, partial(disk.give_to_owner_of, str(path.parent)))
-            _build(aside)
-            with suppress(FileExistsError):  # another process was faster; its file is as good
-                os.link(aside, path)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(aside)
-    except (OSError, sqlite3.Error) as exc:
-        if isinstance(exc, OSError) and not disk.is_of_the_system(exc):
-            raise
-        raise translated(exc, path, writing=False) from exc
-    disk.sync_folder(str(path.parent))
-
-
-def _build(path: Path) -> None:
-    database = sqlite3.connect(path, isolation_level=None)
-    try:
-        database.execute("PRAGMA synchronous=FULL")
-        database.executescript(f"BEGIN; {layout.SCHEMA} COMMIT;")
-        database.execute(f"PRAGMA application_id = {layout.APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version = {layout.VERSION}")
-        database.execute(f"PRAGMA schema_version = {log.first_cookie()}")
-        database.execute("PRAGMA journal_mode=WAL")
-    finally:  # not by `closing`: interrupted as it begins, it would leave the file open
-        database.close()
-
-
-def _clear(path: Path) -> None:
-    """Remove what processes left that were killed while they built a file in this folder."""
-    with disk.Lenient(), os.scandir(path.parent) as entries:
-        for entry in filter(partial(_is_left, path), entries):
-            os.unlink(entry.path)
-
-
-def _is_left(path: Path, entry: "os.DirEntry[str]") -> bool:
-    aside = entry.path
-    if not _ASIDE.fullmatch(entry.name):
-        return False
-    if os.path.exists(path) and os.path.samestat(os.stat(aside), os.stat(path)):
-        return True  # in place
-    return time.time() - os.lstat(aside).st_mtime > _ABANDONED
-
 
 # --- proof ----------------------------------------------------------------------------------------
 
 
-def check(path: Path) -> None:
+def check(path: Path, timeout: float) -> None:
     """Make sure that *path* is a database of ours that this version understands.
 
-    A foreign file keeps every byte.
+    A foreign file keeps every byte; one of an earlier layout is brought up to this one.
 
     Raises:
         CorruptData: it is no SQLite file, damaged, another program's, or from a newer version, or
@@ -112,14 +32,17 @@ def check(path: Path) -> None:
     """
     _check_facts(path)
     try:
-        cookie = _prove(path, layout.ALONE)  # the file alone, which is soon done
+        cookie, version = _prove(path, layout.ALONE)  # the file alone, which is soon done
     except StoreError:
         if is_unchanging(path):
             raise
-        log.check(path, layout.cookie_of(path))
-        _prove(path, "mode=ro")  # others write to it, or it takes the log to make sense of it
+        recovery.check(path, layout.cookie_of(path))
+        # Others write to it, or it takes the log to make sense of it.
+        _cookie, version = _prove(path, "mode=ro")
     else:
-        log.check(path, cookie)
+        recovery.check(path, cookie)
+    if version < layout.VERSION:
+        upgrade(path, timeout)
 
 
 def _check_facts(path: Path) -> None:
@@ -130,11 +53,11 @@ def _check_facts(path: Path) -> None:
         if stat.S_ISREG(facts.st_mode) and facts.st_size == 0:
             raise CorruptData(f"{path} is empty: a database was truncated here; {UNTOUCHED}")
         if facts.st_nlink > 1:
-            _clear(path)
+            create.clear(path)
 
 
-def _prove(path: Path, way: str) -> int:
-    """Look at *path* in a *way* that writes nothing; return the cookie that is found there."""
+def _prove(path: Path, way: str) -> tuple[int, int]:
+    """Look at *path* in a *way* that writes nothing; return its cookie and its version."""
     try:
         database = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)
         try:
@@ -149,12 +72,12 @@ def _prove(path: Path, way: str) -> int:
         raise CorruptData(f"{path} is another program's SQLite database; {UNTOUCHED}")
     if cut:
         raise CorruptData(f"{path} was truncated inside its last page; {UNTOUCHED}")
-    if version != layout.VERSION:
+    if version > layout.VERSION:
         raise CorruptData(
             f"{path} was written by a newer napixd-store (schema {version}; this one knows "
             f"{layout.VERSION}): upgrade napixd-store; {UNTOUCHED}"
         )
-    return cookie
+    return cookie, version
 
 
 def _is_cut(database: sqlite3.Connection, path: Path) -> bool:

@@ -10,21 +10,30 @@ a collection lie together in the order of insertion without an index for it, and
 newest n less the ``holes``, the numbers below it that are free: a new entry, the commonest write
 of all, touches no second table.
 
-A collection's row outlives its drop, for other processes know its id.
+A record's deadline (`napixd_store.deadline`) is read from the record itself, into a column that is
+not stored, and an index of those that have one; so other tools keep it right, too.
+
+Whoever deletes a collection's row erases the collection: its entries go with it, and its id may
+be the next one's. No process holds an id longer than one transaction; a name is what it holds.
 
 The checks and triggers bind whoever writes with another tool: no row counts for two collections,
-and no number is given twice. Files that were made before there were any are as good without them.
+or for none. Files that were made before there were any are as good without the checks.
 """
 
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from napixd_store.deadline import MARK
+
 APPLICATION_ID = 0x4E50_5844
 """``NPXD``, in the header of every file of ours."""
 
-VERSION = 1
-"""Looked for in the file alone: whoever raises it copies the log to the file before all else."""
+VERSION = 3
+"""Looked for in the file alone: whoever raises it copies the log to the file, see `upgrade`."""
+
+LAST_ID = 2**23 - 2
+"""That of a collection: the first number of the next one must fit into 64 bits, too."""
 
 COOKIES = 2**31
 """So many numbers the schema cookie takes, which `log` uses."""
@@ -35,9 +44,33 @@ ALONE = "mode=ro&immutable=1"
 ALL = "SELECT 1 FROM collections, entries, counters LIMIT 0"
 """Fails unless all tables are there."""
 
-SCHEMA = """
+_MARK = MARK.decode()
+_DEADLINE = f"""INTEGER AS (
+        CASE WHEN record BETWEEN CAST('{_MARK}0' AS BLOB) AND CAST('{_MARK}:' AS BLOB)
+        THEN nullif(CAST(substr(record, {len(MARK) + 1}, 20) AS INTEGER), 0) END
+    )"""
+"""That of a record, in milliseconds since 1970: NULL where it has none, or none that ends.
+
+A digit follows what a deadline begins with, and the colon sorts next after the nine.
+"""
+
+_ERASE = """CREATE TRIGGER erase AFTER DELETE ON collections BEGIN
+    DELETE FROM entries WHERE seq > old.id << 40 AND seq < (old.id + 1) << 40;
+END"""
+_INDEX = "CREATE INDEX deadlines ON entries (collection, until) WHERE until IS NOT NULL"
+_VIEW = """CREATE VIEW records AS
+    SELECT name AS collection, key, CAST(record AS TEXT) AS record,
+        datetime(until / 1000, 'unixepoch') AS until
+    FROM entries JOIN collections ON collections.id = entries.collection"""
+
+_MARK_WHAT_LOOKS_SO = f"""
+UPDATE entries SET record = CAST('{_MARK}null,' || record || ']}}' AS BLOB)
+WHERE substr(record, 1, {len(MARK)}) = CAST('{_MARK}' AS BLOB)
+"""  # noqa: S608 - its parts are these constants
+
+SCHEMA = f"""
 CREATE TABLE collections (
-    id    INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 8388607),
+    id    INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND {LAST_ID}),
     name  TEXT NOT NULL UNIQUE,
     holes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -46,6 +79,7 @@ CREATE TABLE entries (
     collection INTEGER NOT NULL REFERENCES collections,
     key        TEXT NOT NULL CHECK (key <> ''),
     record     BLOB NOT NULL,
+    until      {_DEADLINE},
     UNIQUE (collection, key),
     CHECK (collection > 0 AND collection = seq >> 40 AND seq & 1099511627775)
 ) STRICT;
@@ -54,24 +88,45 @@ CREATE TRIGGER holes AFTER DELETE ON entries BEGIN
         (SELECT max(seq) FROM entries WHERE seq > id << 40 AND seq < (id + 1) << 40), id << 40
     )) WHERE id = old.collection;
 END;
-CREATE TRIGGER number_kept BEFORE DELETE ON collections BEGIN
-    SELECT raise(ABORT, 'a collection keeps its number: processes hold it');
-END;
 CREATE TRIGGER name_kept BEFORE UPDATE OF id, name ON collections BEGIN
-    SELECT raise(ABORT, 'a collection keeps its number and name: processes hold them');
+    SELECT raise(ABORT, 'a collection keeps its number and name: entries and processes hold them');
 END;
+{_ERASE};
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE VIEW records AS
-    SELECT name AS collection, key, CAST(record AS TEXT) AS record
-    FROM entries JOIN collections ON collections.id = entries.collection;
+{_INDEX};
+{_VIEW};
+"""  # noqa: S608 - its parts are these constants
+
+UPGRADES = {
+    1: (
+        _MARK_WHAT_LOOKS_SO,
+        f"ALTER TABLE entries ADD COLUMN until {_DEADLINE}",
+        "DROP VIEW IF EXISTS records",
+        "DROP TRIGGER IF EXISTS number_kept",
+        _ERASE,
+        _INDEX,
+        _VIEW,
+    ),
+    2: ("UPDATE entries SET key = int_text(key) WHERE key GLOB '=[-0-9]*' AND int_text(key) > ''",),
+}
+"""An earlier version -> the statements that make the next one of it.
+
+Up to 2 the text of an int key was its digits and sign behind the mark; ``int_text()`` makes the one
+of `napixd_store.names` of it, the empty one where an int is none of 64 bits, and NULL of others.
 """
+
+TOO_LARGE = """
+SELECT name, key FROM collections JOIN entries ON collection = collections.id
+WHERE key GLOB '=[-0-9]*' AND int_text(key) = '' LIMIT 1
+"""
+"""Finds a key of an earlier version that this one cannot have."""
 
 
 def cookie_of(path: Path) -> int | None:
-    """Return the cookie of the file alone, without the log; None if it is none of ours."""
+    """Return the cookie of the file alone, without the log; None if it is not ours."""
     with suppress(sqlite3.Error):
         file = sqlite3.connect(f"{path.absolute().as_uri()}?{ALONE}", uri=True)
         try:

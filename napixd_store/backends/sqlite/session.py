@@ -1,17 +1,17 @@
 """A thread's session: its handle on the file, and whether that is still the file at the path.
 
 A file can be removed, renamed or replaced under an open handle, which then goes on with what no
-other process finds any more. And a handle must not cross a fork
-(https://www.sqlite.org/howtocorrupt.html, section 2.6).
+other process finds any more.
 """
 
 import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 from napixd_store import disk
 from napixd_store.backends.sqlite import note
@@ -25,24 +25,11 @@ Identity = tuple[int, int] | None
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/pragma.html
 
-NOTHING = "SELECT 1 WHERE 0"
+_NOTHING = "SELECT 1 WHERE 0"
 """Ends what the cursor was reading."""
 
-_known: "weakref.WeakSet[Session]" = weakref.WeakSet()
-
-_torn: dict[int, bool] = {}
-"""Process id -> whether it, or one before it, was forked off beside a thread that used SQLite.
-
-That thread may have held a lock of SQLite's own, such as that of its memory, which nobody gives
-back here: whoever calls SQLite at all may wait for ever.
-"""
-
-_spoilt: set[Identity] = set()
-"""Files that a handle from before a fork has open here for ever, so that no other handle is safe.
-
-SQLite asks the kernel for the locks of a file once per process, and would take the old handle's
-for its own. They are the parent's; when that ends, another process removes the log as nobody's.
-"""
+sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+"""All of this process, whatever files they are on."""
 
 
 def identity(path: str) -> Identity:
@@ -54,20 +41,6 @@ def identity(path: str) -> Identity:
             raise
         return None
     return facts.st_dev, facts.st_ino
-
-
-def check_usable(path: str) -> None:
-    """Make sure that this process may work with the file at *path*, before SQLite is called.
-
-    Raises:
-        Unavailable: it was forked in the middle of an operation.
-    """
-    if True in _torn.values() or identity(path) in _spoilt:
-        raise Unavailable(
-            f"{path}: this process was forked in the middle of an operation, after which SQLite "
-            f"cannot open the file in it; nothing was changed: fork while no operation is under "
-            f"way"
-        )
 
 
 class Session:
@@ -91,7 +64,7 @@ class Session:
         self._path = path
         self._log_path = ""
         self._log: Identity = None
-        _known.add(self)
+        sessions.add(self)
 
     def open(
         self, file: Identity, connect: Callable[[], sqlite3.Connection], durability: str
@@ -131,6 +104,35 @@ class Session:
                 f"{self._path}: replaced while it was opened; nothing was changed: repeat"
             )
 
+    # --- queries -----------------------------------------------------------------------------
+
+    def rows(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """Return the rows of a query."""
+        return self.cursor.execute(sql, parameters).fetchall()
+
+    def rows_of_parts(self, sql: str, parts: Iterable[Sequence[Any]]) -> list[Any]:
+        """Return the rows of a query, run once for each of *parts* over one state."""
+        rows: list[Any] = []
+        begun = self.begin("BEGIN")
+        for parameters in parts:
+            rows += self.rows(sql, parameters)
+        self.end("ROLLBACK", begun)
+        return rows
+
+    def rows_until(self, sql: str, asked: tuple[Sequence[Any], int]) -> list[Any]:
+        """Return rows until their last columns (bytes) add up to enough; no more is fetched."""
+        parameters, enough = asked
+        rows, size = [], 0
+        for row in self.cursor.execute(sql, parameters):
+            rows.append(row)
+            size += len(row[-1])
+            if size >= enough:
+                self.cursor.execute(_NOTHING)
+                break
+        return rows
+
+    # --- whether they are right --------------------------------------------------------------
+
     def is_found(self) -> bool:
         """Whether the file stands at its path."""
         return identity(self._path) == self.file
@@ -159,7 +161,7 @@ class Session:
         self.trusted_until = 0.0
         if self.handle is not None:
             try:
-                self.cursor.execute("ROLLBACK" if self.handle.in_transaction else NOTHING)
+                self.cursor.execute("ROLLBACK" if self.handle.in_transaction else _NOTHING)
             except sqlite3.Error:
                 self.close()
 
@@ -188,44 +190,9 @@ class Session:
             except RuntimeError:
                 pass
 
-    def begin_anew(self) -> None:
-        """Give up the parent's handle, in a process that was forked off.
-
-        It is closed, or SQLite would take the parent's locks on the file for ours. But one in
-        use, by the very thread that forks in a signal handler, is left open: to close it would
-        undo what the parent is writing. So are all, if another thread was using one of them.
-        """
-        if self.file is not None and (owned(self.lock) or _is_torn()):
-            _spoilt.add(self.file)
-            if self.handle is not None:
-                _give_up(self.handle, self.cursor, fails=owned(self.lock))
-            self.handle = self.file = None
-        self.close()
-        self.lock = threading.RLock()
-
     def is_in_use_elsewhere(self) -> bool:
         """Whether another thread is using it."""
         if owned(self.lock) or not self.lock.acquire(blocking=False):
             return not owned(self.lock)
         self.lock.release()
         return False
-
-
-def _is_torn() -> bool:
-    """Return whether a thread that is not here was using SQLite; found out before all else."""
-    pid = os.getpid()
-    if pid not in _torn:
-        _torn[pid] = True in _torn.values() or any(
-            session.is_in_use_elsewhere() for session in list(_known)
-        )
-    return _torn[pid]
-
-
-def _give_up(handle: sqlite3.Connection, cursor: sqlite3.Cursor, *, fails: bool) -> None:
-    """Leave both open for ever; an operation that is under way *fails* here."""
-    import ctypes  # takes 5 ms, and is hardly ever needed
-
-    if fails:
-        handle.set_authorizer(lambda *_asked: sqlite3.SQLITE_DENY)
-    for each in (handle, cursor):  # to finalise either is to call SQLite
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))

@@ -2,63 +2,22 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from napixd_store.backends.sqlite import sql
 from napixd_store.backends.sqlite.counter import SQLiteCounter
 from napixd_store.backends.sqlite.database import Database, open_database
 from napixd_store.base import StoreBackend
 from napixd_store.changes import ABSENT, PRESENT, Changes, Expectation, Expected, unmet
-from napixd_store.connections import connect
-from napixd_store.options import bind
+from napixd_store.engine.order import Pairs, paged
+from napixd_store.names import Span
 
 V = TypeVar("V")
 
-_AT_ONCE = 200  # keys in one statement, which is prepared once however many are asked
 _BATCH_BYTES = 2**20
 _FEWEST, _MOST = 10, 1000  # rows in the first batch of an iteration, and in a late one
-_PLACES = ",".join("?" * _AT_ONCE)
-
-# A collection's number belongs to the file, and another file may give it to another collection.
-# So each statement looks it up, which costs no more than to be told it.
-_ID = "SELECT id FROM collections WHERE name = ?"
-_NEW_ID = "INSERT INTO collections (name) VALUES (?) RETURNING id"
-_OWN = "seq > id << 40 AND seq < (id + 1) << 40"
-_COLLECTIONS = (
-    f"SELECT name FROM collections WHERE EXISTS (SELECT 1 FROM entries WHERE {_OWN}) ORDER BY name"
-)
-
-_ONE = f"SELECT record FROM entries WHERE collection = ({_ID}) AND key = ?"
-_MANY = f"SELECT key, record FROM entries WHERE collection = ({_ID}) AND key IN ({_PLACES})"
-_ALL = f"SELECT key, record FROM collections JOIN entries ON {_OWN} WHERE name = ? ORDER BY seq"
-_NEXT = (
-    "SELECT seq - (id << 40), key, record FROM collections JOIN entries "
-    "ON seq > (id << 40) + ? AND seq <= (id << 40) + ? WHERE name = ? ORDER BY seq LIMIT ?"
-)
-_LAST = f"coalesce((SELECT max(seq) FROM entries WHERE {_OWN}) - (id << 40), 0)"
-_NEWEST = f"SELECT {_LAST} FROM collections WHERE name = ?"
-_SIZE = f"SELECT max(0, {_LAST} - holes) FROM collections WHERE name = ?"
-
-_INSERT = (
-    f"INSERT INTO entries (collection, key, record, seq) VALUES (({_ID}), ?, ?, "
-    f"(SELECT (id << 40) + 1 + {_LAST} FROM collections WHERE name = ?)) "
-)
-_OR_REPLACE = "ON CONFLICT (collection, key) DO UPDATE SET record = excluded.record"
-_PUT = _INSERT + _OR_REPLACE
-_PUT_NEW = _INSERT + "ON CONFLICT DO NOTHING"
-_REPLACE = f"UPDATE entries SET record = ? WHERE collection = ({_ID}) AND key = ?"
-_REPLACE_IF = f"{_REPLACE} AND record = ?"
-_DELETE = f"DELETE FROM entries WHERE collection = ({_ID}) AND key = ?"
-_DELETE_IF = f"{_DELETE} AND record = ?"
-_CLEAR = f"DELETE FROM entries WHERE seq > ({_ID}) << 40 AND seq < (({_ID}) + 1) << 40"
-
-# Inside a transaction the number stays what it is.
-_PUT_MANY = "INSERT INTO entries (record, collection, key, seq) VALUES (?, ?, ?, ?) " + _OR_REPLACE
-_REPLACE_MANY = "UPDATE entries SET record = ? WHERE collection = ? AND key = ?"
-_DELETE_MANY = "DELETE FROM entries WHERE collection = ? AND key = ?"
-_NEWER = "SELECT count(*), max(seq) FROM entries WHERE seq > ? AND seq < ?"
-_HOLES = "UPDATE collections SET holes = holes + ? WHERE id = ?"
-
 _pair = itemgetter(1, 2)
 
 
@@ -85,13 +44,13 @@ class SQLiteStore(StoreBackend[V]):
     _connection: Database
 
     def _get(self, text: str) -> bytes | None:
-        rows = self._connection.read(_ONE, (self._collection, text))
+        rows = self._connection.read(sql.ONE, (self._collection, text))
         return rows[0][0] if rows else None
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
         if keys is None:
-            return dict(self._connection.read(_ALL, (self._collection,)))
-        return dict(self._connection.read_parts(_MANY, self._in_parts(keys)))
+            return dict(self._connection.read(sql.ALL, (self._collection,)))
+        return dict(self._connection.read_parts(sql.MANY, self._in_parts(keys)))
 
     def _write(self, changes: Changes, expected: Expected) -> None:
         if len(changes) != 1 or (expected and expected.keys() - changes.keys()):
@@ -117,77 +76,117 @@ class SQLiteStore(StoreBackend[V]):
         name, write = self._collection, self._connection.write
         if record is None:
             if type(wanted) is bytes:
-                return write(_DELETE_IF, (name, text, wanted))[1]
-            return self._get(text) is None if wanted is ABSENT else write(_DELETE, (name, text))[1]
+                return write(sql.DELETE_IF, (name, text, wanted))[1]
+            if wanted is ABSENT:
+                return self._get(text) is None
+            return write(sql.DELETE, (name, text))[1]
         if wanted is None:
-            return write(_PUT, (name, text, record, name))[1]
+            return write(sql.PUT, (name, text, record, name))[1]
         if wanted is ABSENT:
-            return write(_PUT_NEW, (name, text, record, name))[1]
+            return write(sql.PUT_NEW, (name, text, record, name))[1]
         if wanted is PRESENT:
-            return write(_REPLACE, (record, name, text))[1]
-        return write(_REPLACE_IF, (record, name, text, wanted))[1]
+            return write(sql.REPLACE, (record, name, text))[1]
+        return write(sql.REPLACE_IF, (record, name, text, wanted))[1]
 
     def _write_many(self, cursor: sqlite3.Cursor, changes: Changes, expected: Expected) -> None:
         if expected:
             current: dict[str, bytes] = {}
             for parameters in self._in_parts(expected):
-                current.update(cursor.execute(_MANY, parameters))
+                current.update(cursor.execute(sql.MANY, parameters))
             refused = unmet(expected, current)
             if refused:
                 raise self._conflict(refused)
+        if not changes:
+            return
         name = (self._collection,)
-        ((id,),) = cursor.execute(_ID, name).fetchall() or cursor.execute(_NEW_ID, name).fetchall()
+        known = cursor.execute(sql.ID, name).fetchall()
+        ((id,),) = known or cursor.execute(sql.NEW_ID, name).fetchall()
         gone = [(id, text) for text, record in changes.items() if record is None]
         if gone:
-            cursor.executemany(_DELETE_MANY, gone)
+            cursor.executemany(sql.DELETE_MANY, gone)
         put = [(record, id, text) for text, record in changes.items() if record is not None]
         # Most batches are all known or all new. The first key tells which is worth a try.
-        old = put and cursor.execute(_ONE, (self._collection, put[0][2])).fetchone() is not None
-        if not old or cursor.executemany(_REPLACE_MANY, put).rowcount < len(put):
+        old = put and cursor.execute(sql.ONE, (self._collection, put[0][2])).fetchone() is not None
+        if not old or cursor.executemany(sql.REPLACE_MANY, put).rowcount < len(put):
             self._put_all(cursor, id, put)
 
     def _put_all(self, cursor: sqlite3.Cursor, id: int, put: list[tuple[Any, ...]]) -> None:
-        newest = (id << 40) + cursor.execute(_NEWEST, (self._collection,)).fetchone()[0]
-        cursor.executemany(_PUT_MANY, [(*row, seq) for seq, row in enumerate(put, newest + 1)])
+        newest = (id << 40) + cursor.execute(sql.NEWEST, (self._collection,)).fetchone()[0]
+        cursor.executemany(sql.PUT_MANY, [(*row, seq) for seq, row in enumerate(put, newest + 1)])
         # A key that was there keeps its place, so the number meant for it stays free.
-        new, last = cursor.execute(_NEWER, (newest, (id + 1) << 40)).fetchone()
+        new, last = cursor.execute(sql.NEWER, (newest, (id + 1) << 40)).fetchone()
         if new and last - newest > new:
-            cursor.execute(_HOLES, (last - newest - new, id))
+            cursor.execute(sql.HOLES, (last - newest - new, id))
+
+    def _front(self, text: str) -> bytes | None:
+        rows = self._connection.read(sql.ONE_IF_SHORT, (self._collection, text))
+        if not rows:
+            return None
+        front: bytes | None = rows[0][0]
+        return self._front_of_long(text) if front is None else front
+
+    def _front_of_long(self, text: str) -> bytes | None:
+        parameters = (self._connection.now(), self._collection, text)
+        rows = self._connection.read(sql.ONE_FRONT, parameters)
+        return rows[0][0] if rows else None
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
+        return self._batches(sql.NEXT, ())
+
+    def _fronts(self) -> Iterator[tuple[str, bytes]]:
+        return self._batches(sql.NEXT_FRONTS, (self._connection.now(),))
+
+    def _batches(self, statement: str, first: tuple[int, ...]) -> Iterator[tuple[str, bytes]]:
         # What is added from here on comes behind the newest: who renames as he iterates ends.
-        last, newest = 0, self._first(_NEWEST)
+        rows = self._connection.read(sql.NEWEST, (self._collection,))
+        last, newest = 0, rows[0][0] if rows else 0
         at_once = _FEWEST
         while last < newest:
-            parameters = (last, newest, self._collection, at_once)
-            batch = self._connection.read_until(_NEXT, parameters, _BATCH_BYTES)
+            parameters = (*first, last, newest, self._collection, at_once)
+            batch = self._connection.read_until(statement, parameters, _BATCH_BYTES)
             if not batch:
                 return
             yield from map(_pair, batch)
             last, at_once = batch[-1][0], min(at_once * 10, _MOST)
 
+    def _range(self, span: Span, reverse: bool, limit: int | None) -> Iterator[tuple[str, bytes]]:
+        return paged(partial(self._page, sql.DOWN if reverse else sql.UP), span, reverse, limit)
+
+    def _page(self, statement: str, span: Span, size: int) -> tuple[Pairs, str | None]:
+        parameters = (self._collection, *span, size)
+        rows = self._connection.read_until(statement, parameters, _BATCH_BYTES)
+        more = len(rows) == size or sum(len(record) for _, record in rows) >= _BATCH_BYTES
+        return rows, rows[-1][0] if more else None
+
     def _count(self) -> int:
-        return self._first(_SIZE)
+        rows = self._connection.read(sql.SIZE, (self._connection.now(), self._collection))
+        return rows[0][0] if rows else 0
+
+    def _delete(self, text: str) -> bool:
+        now = self._connection.now()
+        return self._connection.write(sql.DELETE_LIVING, (self._collection, text, now))[1] > 0
+
+    def _sweep(self, limit: int) -> tuple[int, int]:
+        now = self._connection.now()
+        swept = self._connection.write(sql.SWEEP, (self._collection, now, limit))[1]
+        return swept, swept
 
     def _drop(self) -> None:
-        self._connection.write(_CLEAR, (self._collection, self._collection))
+        # In a transaction that counts what the trigger deletes: the log must know how much it is.
+        self._connection.transaction(self._erase)
+
+    def _erase(self, cursor: sqlite3.Cursor) -> None:
+        cursor.execute(sql.DROP, (self._collection,))
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
-        """Return the names of the collections that hold something."""
-        (own,) = bind(cls.__name__, options, open_database)
-        database = connect(open_database, own)
-        assert isinstance(database, Database)
-        return [name for (name,) in database.read(_COLLECTIONS, ())]
-
-    def _first(self, sql: str) -> int:
-        """Return the number that *sql* gives for this collection; 0 before its first write."""
-        rows = self._connection.read(sql, (self._collection,))
-        return rows[0][0] if rows else 0
+        """Return the names of the collections in which something lives."""
+        database: Database = cls._reached(options)
+        return [name for (name,) in database.read(sql.COLLECTIONS, (database.now(),))]
 
     def _in_parts(self, texts: Collection[str]) -> Iterator[tuple[Any, ...]]:
-        """Yield the parameters of _MANY; the last part repeats a key until it has the length."""
+        """Yield the parameters of `sql.MANY`; the last part repeats a key to have the length."""
         listed = list(texts)
-        for start in range(0, len(listed), _AT_ONCE):
-            part = listed[start : start + _AT_ONCE]
-            yield (self._collection, *part, *[part[-1]] * (_AT_ONCE - len(part)))
+        for start in range(0, len(listed), sql.AT_ONCE):
+            part = listed[start : start + sql.AT_ONCE]
+            yield (self._collection, *part, *[part[-1]] * (sql.AT_ONCE - len(part)))
