@@ -1,7 +1,7 @@
 """Stores in Redis that keep a whole collection as one string."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -9,7 +9,9 @@ import msgspec
 from napixd_store.backends.redis.lua import BLOB_SWAP
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected, unmet
+from napixd_store.engine.records import between
 from napixd_store.errors import CorruptData
+from napixd_store.names import Span
 from napixd_store.stack import elsewhere
 
 V = TypeVar("V")
@@ -73,34 +75,42 @@ class RedisStore(ServerStore[V]):
                 return
             until = self._patience(until)
 
+    def _range(self, span: Span, reverse: bool, limit: int | None) -> Iterator[tuple[str, bytes]]:
+        records = self._load()  # all is read, for whatever is asked
+        return ((text, records[text]) for text in between(records, span, reverse))
+
     def _drop(self) -> None:
         self._seen = None
         super()._drop()
 
     def _fetch(self) -> _Seen:
-        blob = self._connection.read(self._where, self._name, "GET", self._name)
+        blob = self._server.read(self._where, self._name, "GET", self._name)
         seen = self._seen = self._read(blob)
         return seen
 
     def _swap(self, seen: _Seen, changes: Changes) -> _Seen | None:
         """Replace the blob *seen* by one with the *changes*; return the other that stands there."""
-        records = dict(seen.records)
-        for text, record in changes.items():
-            if record is None:
-                records.pop(text, None)
-            else:
-                records[text] = record
-        blob = _encode({text: msgspec.Raw(record) for text, record in records.items()})
-        blob = blob if records else b""
+        records, blob = _merged(seen, changes)
         self._seen = None  # should the reply be lost, nobody knows what stands there
-        done, *found = self._connection.run(
+        found = self._server.run(
             self._where, [self._name], BLOB_SWAP, seen.digest, blob, writing=True
         )
-        if done:
+        if not found:
             self._seen = _Seen(_digest(blob), records)
             return None
-        self._seen = self._read(found[0] if found else None)
+        self._seen = self._read(found[0] or None)
         return self._seen
+
+    def _part(self, changes: Changes, expected: Expected) -> tuple[Sequence[str], Sequence[Any]]:
+        seen = self._fetch()
+        refused = unmet(expected, seen.records)
+        if refused:
+            raise self._conflict(refused)
+        self._seen = None  # as in `_swap`
+        return [self._name], [seen.digest, _merged(seen, changes)[1]]
+
+    def _refuse(self, refused: list[bytes]) -> None:
+        """Raise nothing: what stands there now may be as expected, too."""
 
     def _read(self, blob: bytes | None) -> _Seen:
         if blob is None:
@@ -118,6 +128,18 @@ class RedisStore(ServerStore[V]):
             f"{self._where()}: what stands under {self._name} is no JSON object "
             f"({type(exc).__name__}); it was left as it is"
         )
+
+
+def _merged(seen: _Seen, changes: Changes) -> tuple[dict[str, bytes], bytes]:
+    """Return the records of *seen* with the *changes*, and the blob of them."""
+    records = dict(seen.records)
+    for text, record in changes.items():
+        if record is None:
+            records.pop(text, None)
+        else:
+            records[text] = record
+    blob = _encode({text: msgspec.Raw(record) for text, record in records.items()})
+    return records, blob if records else b""
 
 
 def _digest(blob: bytes) -> str:

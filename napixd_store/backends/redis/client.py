@@ -12,12 +12,12 @@ from redis.credentials import CredentialProvider
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from napixd_store.backends.redis.driver import new_connection
 from napixd_store.backends.redis.errors import wrong_option
 from napixd_store.backends.redis.ready import through
-from napixd_store.backends.redis.routes import Address, Cluster, OneServer, Route, behind
 from napixd_store.backends.redis.server import Server
+from napixd_store.backends.redis.topology import Address, Cluster, OneServer, Topology, behind
 from napixd_store.backends.redis.urls import without_url
-from napixd_store.backends.redis.wires import new_wire
 from napixd_store.errors import InvalidName
 from napixd_store.names import check_name
 from napixd_store.options import Secret
@@ -108,35 +108,39 @@ def open_server(
     kind: type = SSLConnection if ssl else TCPConnection
     at = (host or "localhost", port or PORT)
     if client is not None:
-        route, place = through(client, connect_timeout)
+        topology, place = through(client, connect_timeout)
     elif sentinel is not None:
-        guards = _addresses(sentinel)
-        route = behind(
-            _guards(guards, _Login(sentinel_username, sentinel_password), connect_timeout),
+        addresses = _addresses(sentinel)
+        topology = behind(
+            _sentinels(addresses, _Login(sentinel_username, sentinel_password), connect_timeout),
             str(service),
-            lambda host, port: new_wire(kind, **settings, host=host, port=port),
+            lambda host, port: new_connection(kind, **settings, host=host, port=port),
         )
         place = f"redis-sentinel://{sentinel}/{service}"
     elif cluster:
         del settings["db"]
-        route = Cluster([at], lambda host, port: new_wire(kind, **settings, host=host, port=port))
+        topology = Cluster(
+            [at], lambda host, port: new_connection(kind, **settings, host=host, port=port)
+        )
         place = f"redis-cluster://{at[0]}:{at[1]}"
     elif unix_socket_path is not None:
         path = str(Path(unix_socket_path).expanduser())
-        route = OneServer(
-            lambda: new_wire(UnixDomainSocketConnection, **settings, path=path), moves=False
+        topology = OneServer(
+            lambda: new_connection(UnixDomainSocketConnection, **settings, path=path), moves=False
         )
         place = f"unix://{path}" + (f" (db {db})" if db else "")
     else:
-        route = OneServer(lambda: new_wire(kind, **settings, host=at[0], port=at[1]), moves=False)
+        topology = OneServer(
+            lambda: new_connection(kind, **settings, host=at[0], port=at[1]), moves=False
+        )
         place = f"redis{'s' if ssl else ''}://{at[0]}:{at[1]}/{db or 0}"
     try:  # another prefix is no reason for another connection
         told = tuple(sorted((name, given[name]) for name in given.keys() - _OWN))
-        route = _routes.setdefault((place, *told), route)
+        topology = _topologies.setdefault((place, *told), topology)
     except TypeError:  # a client that cannot be compared with others
         pass
     return Server(
-        route,
+        topology,
         place,
         prefix=prefix,
         connect_timeout=connect_timeout,
@@ -151,7 +155,7 @@ def open_server(
 _OWN = {"url", "prefix", "timeout"}
 """What is not a connection's own, but the server's that uses it."""
 
-_routes: weakref.WeakValueDictionary[Hashable, Route] = weakref.WeakValueDictionary()
+_topologies: weakref.WeakValueDictionary[Hashable, Topology] = weakref.WeakValueDictionary()
 
 
 class _Login(CredentialProvider):
@@ -224,7 +228,7 @@ def _addresses(text: str) -> list[Address]:
     return addresses
 
 
-def _guards(addresses: list[Address], login: _Login, connect_timeout: float) -> Sentinel:
+def _sentinels(addresses: list[Address], login: _Login, connect_timeout: float) -> Sentinel:
     each = connect_timeout / len(addresses)  # together they may take no longer than one
     return Sentinel(  # type: ignore[no-untyped-call]
         addresses,

@@ -8,27 +8,27 @@ by a connection that is younger than the cursor, ends its meaning.
 import itertools
 from typing import Any
 
-from napixd_store.backends.redis.wires import Wire
+from napixd_store.backends.redis.driver import DriverConnection
 
 _births = itertools.count()
 
 
-def note_birth(wire: Wire) -> None:
-    """Note that *wire* has just been connected."""
-    wire.born = next(_births)
+def note_birth(connection: DriverConnection) -> None:
+    """Note that *connection* has just been connected."""
+    connection.born = next(_births)
 
 
 class Footing:
     """What the answers to one iteration came from."""
 
     def __init__(self) -> None:
-        self._begun, self._link = next(_births), None
+        self._begun, self._pool = next(_births), None
         self.shifted = False
         """Whether the last answer may be another server's than those before."""
 
-    def stand_on(self, link: Any, wire: Wire) -> None:
-        """Take note that an answer came from *link*, by *wire*."""
-        self.shifted = wire.born > self._begun or self._link not in (None, link)
+    def stand_on(self, pool: Any, connection: DriverConnection) -> None:
+        """Take note that an answer came from *pool*, by *connection*."""
+        self.shifted = connection.born > self._begun or self._pool not in (None, pool)
         if self.shifted:
             self._begun = next(_births)
-        self._link = link
+        self._pool = pool

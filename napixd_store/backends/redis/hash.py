@@ -1,34 +1,54 @@
 """Stores in Redis that keep a collection as one hash."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from napixd_store.backends.redis.lua import HASH_WRITE, packed
-from napixd_store.backends.redis.names import decoded
+from napixd_store.backends.redis.footing import Footing
+from napixd_store.backends.redis.lua import (
+    HASH_COUNT,
+    HASH_DELETE,
+    HASH_FRONT,
+    HASH_FRONTS,
+    HASH_SWEEP,
+    HASH_WRITE,
+    Script,
+    packed,
+)
 from napixd_store.backends.redis.store import ServerStore
-from napixd_store.changes import PRESENT, Changes, Expected
-from napixd_store.errors import WrongType
+from napixd_store.changes import Changes, Expected
+from napixd_store.deadline import FRONT, MARK
+from napixd_store.engine.order import next_size
+from napixd_store.errors import Unavailable, WrongType
 
 V = TypeVar("V")
+
+_FIRST_BATCH = 16
+_SHIFTS = 20
+"""So many times an iteration begins again, as its cursor means nothing to the server any more."""
 
 
 class RedisHashStore(ServerStore[V]):
     """A dict in Redis: one hash a collection, a field a key; write-through by default.
 
     It stands under ``<prefix>:hash:{<collection>}``; plain JSON values are plain JSON in
-    ``redis-cli``. Iterates in no particular order, and remembers the keys it has seen.
+    ``redis-cli``. Which keys end stands in a sorted set beside it. Iterates in no particular
+    order, and remembers the keys it has seen.
 
-    Guarantees: atomic among all clients; safe across forks. Every operation is one command or
-    script, `pop`, `popitem`, `setdefault` and `edit` are two; each write is sent at most once,
+    Guarantees: atomic among all clients; safe across forks. What ends does so by the server's
+    clock. Every operation is one command or script, those that look first (`pop`, `popitem`,
+    `setdefault`, `add`, `edit`, `compute`, `touch`) are two; each write is sent at most once,
     and one whose reply is lost raises `OutcomeUnknown`. `update` is one atomic write. Durability
     is what the server gives, see the option ``durability``.
     """
 
     kind = "hash"
+    # No HPEXPIREAT, which few servers know: HLEN would go on counting what is over.
+    deadlines = "hash-until"
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
-        server, name = self._connection, self._name
+        server, name = self._server, self._name
         if keys is None:
             return self._paired(server.read(self._where, name, "HGETALL", name))
         if len(keys) == 1:
@@ -43,35 +63,83 @@ class RedisHashStore(ServerStore[V]):
         }
 
     def _write(self, changes: Changes, expected: Expected) -> None:
-        server, name = self._connection, self._name
         if any(changes.values()):
             self._register()
-        if all(changes.values()) and not expected:
+        if not expected and all(map(_lasts, changes.values())):
+            # Should one have had a deadline, that is told from the record itself now.
             pairs = chain.from_iterable(changes.items())
-            server.write(self._where, name, "HSET", name, *pairs)
+            self._server.write(self._where, self._name, "HSET", self._name, *pairs)
             return
-        gone = [text for text, record in changes.items() if record is None]
-        if len(gone) == len(changes) and (not expected or _expects_just_that(gone, expected)):
-            deleted = server.write(self._where, name, "HDEL", name, *gone)
-            if expected and not deleted:
-                raise self._conflict(gone)
-        else:
-            refused = server.run(
-                self._where, [name], HASH_WRITE, *packed(changes, expected), writing=True
-            )
-            if refused:
-                raise self._conflict([decoded(raw, self._where()) for raw in refused])
+        names, arguments = self._part(changes, expected)
+        refused = self._server.run(self._where, names, HASH_WRITE, *arguments, writing=True)
+        if refused:
+            self._refuse(refused)
+
+    def _part(self, changes: Changes, expected: Expected) -> tuple[Sequence[str], Sequence[Any]]:
+        return self._names, packed(changes, expected)
+
+    def _delete(self, text: str) -> bool:
+        return bool(self._run(HASH_DELETE, text, self._server.now(), writing=True))
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        server, name = self._connection, self._name
+        return _once(self._stream())
+
+    def _stream(self) -> Iterator[tuple[str, bytes]]:
+        server, name = self._server, self._name
         return self._streamed(
             lambda cursor, size, footing: server.read(
                 self._where, name, "HSCAN", name, cursor, "COUNT", size, footing=footing
             )
         )
 
+    def _front(self, text: str) -> bytes | None:
+        now = self._server.now()
+        front: bytes | None = self._run(HASH_FRONT, text, now, FRONT, writing=False)
+        return front
+
+    def _fronts(self) -> Iterator[tuple[str, bytes]]:
+        now = self._server.now
+        return _once(
+            self._streamed(
+                lambda cursor, size, footing: self._run(
+                    HASH_FRONTS, cursor, size, now(), FRONT, writing=False, footing=footing
+                )
+            )
+        )
+
+    def _streamed(self, fetch: Callable[[bytes, int, Footing], Any]) -> Iterator[tuple[str, bytes]]:
+        """Yield the records that *fetch* gets, from a cursor on, about so many at a time.
+
+        The server may tell a key twice while the collection grows.
+        """
+        cursor, size = b"0", _FIRST_BATCH
+        footing, shifts = Footing(), 0
+        while True:
+            going_on = cursor != b"0"
+            cursor, flat = fetch(cursor, size, footing)
+            again = going_on and footing.shifted
+            if again:
+                cursor, shifts = b"0", shifts + 1
+                if shifts > _SHIFTS:
+                    raise self._shifting()
+            batch = self._paired(flat)
+            yield from batch.items()
+            if cursor == b"0" and not again:
+                return
+            size = next_size(size, batch)
+
+    def _shifting(self) -> Unavailable:
+        return Unavailable(
+            f"{self._where()}: the server behind it changed {_SHIFTS} times while it was iterated; "
+            f"nothing was changed: repeat it when it is at rest"
+        )
+
     def _count(self) -> int:
-        return int(self._connection.read(self._where, self._name, "HLEN", self._name))
+        return int(self._run(HASH_COUNT, self._server.now(), writing=False))
+
+    def _sweep(self, limit: int) -> tuple[int, int]:
+        swept = int(self._run(HASH_SWEEP, self._server.now(), limit, writing=True))
+        return swept, swept
 
     def _incr(self, text: str, by: int) -> int:
         if not self._counts_natively:
@@ -79,10 +147,27 @@ class RedisHashStore(ServerStore[V]):
         self._register()
         try:
             name = self._name
-            return int(self._connection.write(self._where, name, "HINCRBY", name, text, by))
+            return int(
+                self._server.write(partial(self._where, text), name, "HINCRBY", name, text, by)
+            )
         except WrongType:  # or an integer in another form than the server's: look at the value
             return super()._incr(text, by)
 
+    def _run(
+        self, script: Script, *arguments: Any, writing: bool, footing: Footing | None = None
+    ) -> Any:
+        return self._server.run(
+            self._where, self._names, script, *arguments, writing=writing, footing=footing
+        )
 
-def _expects_just_that(gone: list[str], expected: Expected) -> bool:
-    return len(gone) == 1 and dict(expected) == {gone[0]: PRESENT}
+
+def _once(pairs: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    seen: set[str] = set()
+    for text, record in pairs:
+        if text not in seen:
+            seen.add(text)
+            yield text, record
+
+
+def _lasts(record: bytes | None) -> bool:
+    return record is not None and not record.startswith(MARK)

@@ -1,39 +1,47 @@
 """Stores in Redis that keep each value under a key of its own."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
-from napixd_store.backends.redis.footing import Footing
 from napixd_store.backends.redis.lua import (
+    KEY_COUNT,
+    KEY_DELETE,
     KEY_DROP,
     KEY_GET,
     KEY_INCR,
     KEY_LOAD,
-    KEY_SCAN,
+    KEY_PAGE,
+    KEY_SWEEP,
     KEY_WRITE,
     Script,
-    expectation,
+    token,
 )
 from napixd_store.backends.redis.names import decoded, physical
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected
+from napixd_store.deadline import FRONT
+from napixd_store.engine.order import paged
 from napixd_store.errors import WrongType
+from napixd_store.names import ALL, Span
 
 V = TypeVar("V")
 
 
 class RedisKeyStore(ServerStore[V]):
-    """A dict in Redis: one key a value, and a set that lists them; write-through by default.
+    """A dict in Redis: one key a value, and an index of them; write-through by default.
 
-    A value stands under ``<prefix>:key:{<collection>}:<key>``, the set under
+    A value stands under ``<prefix>:key:{<collection>}:<key>``, the index, a sorted set, under
     ``<prefix>:index:{<collection>}``: so listing, `len` and `drop` never search the database.
-    Iterates in no particular order, and remembers the keys it has seen. A value that somebody
+    Which keys end stands in another one beside it; their values leave by themselves, too.
+    Iterates in the order of the keys, as `range`, in constant memory. A value that somebody
     else deletes, or that the server evicts, is missing at once but counted by `len`.
 
     Guarantees: as `RedisHashStore`.
     """
 
     kind = "index"
+    deadlines = "key-until"
 
     def __init__(self, collection: str, options: Mapping[str, Any]) -> None:
         """Raise `InvalidName` or `ConfigError`; no I/O, so the server may be down."""
@@ -47,42 +55,58 @@ class RedisKeyStore(ServerStore[V]):
             return {}
         names = [self._begins + text for text in keys]
         if len(names) == 1:
-            records = [self._connection.read(self._where, names[0], "GET", names[0])]
+            records = [self._server.read(self._where, names[0], "GET", names[0])]
         else:
-            records = self._connection.run(self._where, names, KEY_GET, writing=False)
+            records = self._server.run(self._where, names, KEY_GET, writing=False)
         return {
             text: record for text, record in zip(keys, records, strict=True) if record is not None
         }
 
     def _write(self, changes: Changes, expected: Expected) -> None:
+        if any(changes.values()):
+            self._register()
+        names, arguments = self._part(changes, expected)
+        refused = self._server.run(self._where, names, KEY_WRITE, *arguments, writing=True)
+        if refused:
+            self._refuse(refused)
+
+    def _part(self, changes: Changes, expected: Expected) -> tuple[Sequence[str], Sequence[Any]]:
         puts = {text: record for text, record in changes.items() if record is not None}
         gone = [text for text in changes if text not in puts]
-        if puts:
-            self._register()
-        names = [self._begins + text for text in (*expected, *puts, *gone)]
-        refused = self._connection.run(
-            self._where,
-            [self._name, *names],
-            KEY_WRITE,
-            self._begins,
-            len(expected),
-            len(puts),
-            *map(expectation, expected.values()),
-            *puts.values(),
-            writing=True,
-        )
-        if refused:
-            raise self._conflict([decoded(raw, self._where()) for raw in refused])
+        names = [*self._names, *(self._begins + text for text in (*expected, *puts, *gone))]
+        tokens = map(token, expected.values())
+        return names, [self._begins, len(expected), len(puts), *tokens, *puts.values()]
+
+    def _delete(self, text: str) -> bool:
+        return bool(self._run_on(text, KEY_DELETE, self._server.now()))
+
+    def _front(self, text: str) -> bytes | None:
+        name = self._begins + text
+        front = self._server.read(self._where, name, "GETRANGE", name, 0, FRONT - 1)
+        return front or None  # no record is empty
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        return self._streamed(
-            lambda cursor, size, footing: self._run(
-                KEY_SCAN, cursor, size, writing=False, footing=footing
-            )
-        )
+        return self._range(ALL, False, None)
+
+    def _fronts(self) -> Iterator[tuple[str, bytes]]:
+        return paged(partial(self._page, "", FRONT), ALL, False, None)
+
+    def _range(self, span: Span, reverse: bool, limit: int | None) -> Iterator[tuple[str, bytes]]:
+        return paged(partial(self._page, "REV" if reverse else "", ""), span, reverse, limit)
+
+    def _page(
+        self, way: str, most: int | str, span: Span, size: int
+    ) -> tuple[Collection[tuple[str, bytes]], str | None]:
+        last, flat = self._run(KEY_PAGE, *span, way, size, most, writing=False)
+        return self._paired(flat).items(), None if last is None else decoded(last, self._where())
 
     def _count(self) -> int:
-        return int(self._connection.read(self._where, self._name, "SCARD", self._name))
+        now = self._server.now()
+        return int(self._server.run(self._where, self._names, KEY_COUNT, now, writing=False))
+
+    def _sweep(self, limit: int) -> tuple[int, int]:
+        swept = int(self._run(KEY_SWEEP, self._server.now(), limit, writing=True))
+        return swept, swept
 
     def _remove(self) -> None:
         self._run(KEY_DROP, writing=True)
@@ -92,28 +116,17 @@ class RedisKeyStore(ServerStore[V]):
             return super()._incr(text, by)
         self._register()
         try:
-            return int(
-                self._connection.run(
-                    self._where,
-                    [self._name, self._begins + text],
-                    KEY_INCR,
-                    text,
-                    by,
-                    writing=True,
-                )
-            )
+            return int(self._run_on(text, KEY_INCR, by))
         except WrongType:  # or an integer in another form than the server's: look at the value
             return super()._incr(text, by)
 
-    def _run(
-        self, script: Script, *arguments: Any, writing: bool, footing: Footing | None = None
-    ) -> Any:
-        return self._connection.run(
-            self._where,
-            [self._name],
-            script,
-            self._begins,
-            *arguments,
-            writing=writing,
-            footing=footing,
+    def _run_on(self, text: str, script: Script, *arguments: Any) -> Any:
+        """Run a *script* that writes one value."""
+        names = [*self._names, self._begins + text]
+        where = partial(self._where, text)
+        return self._server.run(where, names, script, text, *arguments, writing=True)
+
+    def _run(self, script: Script, *arguments: Any, writing: bool) -> Any:
+        return self._server.run(
+            self._where, self._names, script, self._begins, *arguments, writing=writing
         )

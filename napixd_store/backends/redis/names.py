@@ -15,7 +15,7 @@ from typing import Literal
 
 from napixd_store.errors import CorruptData
 
-Kind = Literal["blob", "hash", "key", "index", "counter"]
+Kind = Literal["blob", "hash", "hash-until", "index", "key", "key-until", "counter"]
 
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
 
@@ -27,7 +27,7 @@ def physical(prefix: str, kind: Kind, collection: str, text: str | None = None) 
 
 
 def registry(prefix: str, kind: Kind) -> str:
-    """Return the name of the set that holds the names of all collections of *kind*."""
+    """Return the name of the set of names of all of *kind*, collections or counters."""
     return f"{prefix.translate(_ESCAPES)}:collections:{kind}"
 
 

@@ -14,9 +14,9 @@ from redis.sentinel import (
     SentinelManagedSSLConnection,
 )
 
+from napixd_store.backends.redis.driver import DriverConnection, new_connection
 from napixd_store.backends.redis.errors import wrong_option
-from napixd_store.backends.redis.routes import Cluster, OneServer, Route, behind
-from napixd_store.backends.redis.wires import Wire, new_wire
+from napixd_store.backends.redis.topology import Cluster, OneServer, Topology, behind
 
 _KINDS: dict[type, type] = {
     TCPConnection: TCPConnection,
@@ -31,8 +31,8 @@ _KEPT = {"host", "port", "path", "db", "username", "password", "credential_provi
 _KEPT |= {"client_name", "socket_keepalive", "socket_keepalive_options", "socket_type"}
 
 
-def through(client: Any, connect_timeout: float) -> tuple[Route, str]:
-    """Return the route that *client* takes, to its server, its Sentinel, its cluster; and a place.
+def through(client: Any, connect_timeout: float) -> tuple[Topology, str]:
+    """Return the topology that *client* knows: its server, Sentinel or cluster; and a place.
 
     Raises:
         ConfigError: it is no client of redis-py, or connects in a way of its own.
@@ -49,8 +49,8 @@ def through(client: Any, connect_timeout: float) -> tuple[Route, str]:
         )
     settings |= {"socket_connect_timeout": connect_timeout, "socket_timeout": connect_timeout}
 
-    def make(host: str, port: int) -> Wire:
-        return new_wire(kind, **{**settings, "host": host, "port": port})
+    def make(host: str, port: int) -> DriverConnection:
+        return new_connection(kind, **{**settings, "host": host, "port": port})
 
     secure = "s" if kind is SSLConnection else ""
     if nodes:
@@ -58,13 +58,13 @@ def through(client: Any, connect_timeout: float) -> tuple[Route, str]:
         return Cluster(seeds, make), f"redis{secure}-cluster://{seeds[0][0]}:{seeds[0][1]}"
     pool = client.connection_pool
     if isinstance(pool, SentinelConnectionPool):
-        route = behind(pool.sentinel_manager, pool.service_name, make)
-        return route, f"redis{secure}-sentinel:///{pool.service_name}"
-    route = OneServer(lambda: new_wire(kind, **settings), moves=False)
+        topology = behind(pool.sentinel_manager, pool.service_name, make)
+        return topology, f"redis{secure}-sentinel:///{pool.service_name}"
+    topology = OneServer(lambda: new_connection(kind, **settings), moves=False)
     if kind is UnixDomainSocketConnection:
-        return route, f"unix://{settings['path']}"
+        return topology, f"unix://{settings['path']}"
     at = f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}"
-    return route, f"redis{secure}://{at}/{settings.get('db') or 0}"
+    return topology, f"redis{secure}://{at}/{settings.get('db') or 0}"
 
 
 def _way(pool: Any) -> tuple[type, dict[str, Any]]:

@@ -1,16 +1,20 @@
--- KEYS[1]: the index, a set of the keys that exist. The other KEYS are the names of values: all of
--- them are told, so that a cluster that is moving some of them says so before anything is done.
--- First those of which something is expected, then those to put, then those to delete.
--- ARGV[1]: what their names begin with; the rest is the key. ARGV[2], ARGV[3]: how many are
--- expected and put. Then a token for each of the former (see lua.expectation()), a record for each
--- of the latter. Returns the keys that were not as expected, having changed nothing; none when
--- all was applied.
-local index, begin = KEYS[1], #ARGV[1] + 1
+-- KEYS[1]: the index, a sorted set of the keys that exist, all of score 0. KEYS[2]: the deadlines of
+-- those that have one, a sorted set. The other KEYS are the names of values: all of them are told, so that a cluster
+-- that is moving some of them says so before anything is done. First those of which something is
+-- expected, then those to put, then those to delete. ARGV[1]: what their names begin with; the rest
+-- is the key. ARGV[2], ARGV[3]: how many are expected and put. Then a token for each of the former
+-- (see lua.token()), a record for each of the latter. Returns the keys that were not as expected,
+-- having changed nothing; none when all was applied.
+local index, deadlines, begin = KEYS[1], KEYS[2], #ARGV[1] + 1
 local expected, puts = tonumber(ARGV[2]), tonumber(ARGV[3])
-local first_put, first_delete = expected + 2, expected + puts + 2
+local first_put, first_delete = expected + 3, expected + puts + 3
 
 -- As many arguments as a call takes for certain.
 local LIMIT = 1000
+
+-- So many milliseconds after its deadline a value leaves by itself: later than the last of those
+-- for whom it is there, whose count of the server's time may lag behind.
+local GRACE = 1000
 
 local function texts(from, to)
   local found = {}
@@ -18,42 +22,53 @@ local function texts(from, to)
   return found
 end
 
-local refused, gone = {}, {}
+local refused, gone, seen = {}, {}, {}
 for i = 1, expected do
-  local token, record = ARGV[3 + i], redis.call('GET', KEYS[1 + i])
-  local holds
-  if token == 'a' then
-    holds = not record
-  elseif token == 'p' then
-    holds = record
-  else
-    holds = record and token == '=' .. record
-  end
-  if not holds then
-    local text = string.sub(KEYS[1 + i], begin)
+  local name = KEYS[2 + i]
+  local record = redis.call('GET', name)
+  seen[name] = record
+  if not holds(ARGV[3 + i], record) then
+    local text = string.sub(name, begin)
     refused[#refused + 1] = text
     if not record then gone[#gone + 1] = text end
   end
 end
 if #refused > 0 then
-  -- What the server evicted, or somebody deleted, is no longer counted.
-  for i = 1, #gone do redis.call('SREM', index, gone[i]) end
+  -- What left by itself, the server evicted, or somebody deleted is no longer counted.
+  for _, text in ipairs(gone) do
+    redis.call('ZREM', index, text)
+    redis.call('ZREM', deadlines, text)
+  end
   return refused
+end
+
+-- Whether one of those to put or to delete may have a deadline yet. Of a single one its record
+-- tells, or, where that may have left by itself, the deadlines do.
+local function may_end()
+  if #KEYS > first_put then return redis.call('ZCARD', deadlines) > 0 end
+  local name = KEYS[first_put]
+  local record = seen[name]
+  if record == nil then record = redis.call('GET', name) end -- raises, should it be no string
+  if record then return deadline(record) end
+  return redis.call('ZSCORE', deadlines, string.sub(name, begin))
 end
 
 -- What the server would refuse later is looked for before anything is written: a right, and what
 -- is no string, which MSET would overwrite.
+local ended = #KEYS >= first_put and may_end()
+local ends = {}
+for i = first_put, first_delete - 1 do ends[i] = deadline(ARGV[i + 1]) or nil end
 local deletes = #KEYS >= first_delete
-local function check_right(command, ...)
-  if redis.acl_check_cmd and not redis.acl_check_cmd(command, ...) then
-    error({err = 'NOPERM no right to ' .. command})
-  end
-end
 if puts > 0 then check_right('MSET', KEYS[first_put], '') end
+if next(ends) then
+  redis.call('ZCARD', deadlines) -- raises, should it be no sorted set
+  check_right('ZADD', deadlines, '0', '')
+  check_right('PEXPIREAT', KEYS[first_put], '0')
+end
+if ended then check_right('ZREM', deadlines, '') end
 if deletes then check_right('UNLINK', KEYS[first_delete]) end
-if puts > 0 and deletes then check_right('SREM', index, '') end
-if puts == 1 then redis.call('GET', KEYS[first_put]) end -- raises
-for i = first_put, puts > 1 and first_delete - 1 or 0, LIMIT do
+if puts > 0 and deletes then check_right('ZREM', index, '') end
+for i = first_put, #KEYS > first_put and first_delete - 1 or 0, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
   local found, strings = redis.call('EXISTS', unpack(KEYS, i, last)), 0
   if found > 0 then
@@ -66,19 +81,34 @@ for i = first_put, puts > 1 and first_delete - 1 or 0, LIMIT do
   end
 end
 
--- The index comes first: should it be no set, nothing is written.
+if checking then
+  redis.call('ZCARD', index) -- raises, should it be no sorted set
+  if puts > 0 then check_right('ZADD', index, '0', '') end
+  if deletes then check_right('ZREM', index, '') end
+  return refused
+end
+
+-- The index comes first: should it be no sorted set, nothing is written.
 for i = first_put, first_delete - 1, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
-  redis.call('SADD', index, unpack(texts(i, last)))
-  local pairs = {}
+  local keys, scored, flat = texts(i, last), {}, {}
+  for j, text in ipairs(keys) do scored[2 * j - 1], scored[2 * j] = 0, text end
+  redis.call('ZADD', index, unpack(scored))
+  if ended then redis.call('ZREM', deadlines, unpack(keys)) end
   for j = i, last do
-    pairs[2 * (j - i) + 1], pairs[2 * (j - i) + 2] = KEYS[j], ARGV[j + 2]
+    flat[2 * (j - i) + 1], flat[2 * (j - i) + 2] = KEYS[j], ARGV[j + 1]
   end
-  redis.call('MSET', unpack(pairs))
+  redis.call('MSET', unpack(flat))
+end
+for i, at in pairs(ends) do
+  redis.call('ZADD', deadlines, at, string.sub(KEYS[i], begin))
+  redis.call('PEXPIREAT', KEYS[i], at + GRACE)
 end
 for i = first_delete, #KEYS, LIMIT do
   local last = math.min(i + LIMIT - 1, #KEYS)
-  redis.call('SREM', index, unpack(texts(i, last)))
+  local keys = texts(i, last)
+  redis.call('ZREM', index, unpack(keys))
+  if ended then redis.call('ZREM', deadlines, unpack(keys)) end
   redis.call('UNLINK', unpack(KEYS, i, last))
 end
 return refused

@@ -5,22 +5,27 @@ between two calls of ``settimeout`` has those seconds together.
 """
 
 import functools
+import socket
+import sys
 import time
 from collections.abc import Iterator
+from traceback import walk_tb
 from typing import Any
 
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-Wire = Any
+DriverConnection = Any
 """A redis-py connection."""
 
 Command = tuple[Any, ...]
 
 _PART = 2**16  # bytes
+_OPENING = {"redis", "socket", "ssl", __name__.partition(".")[0]}
+"""The packages that open sockets here."""
 
 
-def new_wire(kind: type, **settings: Any) -> Wire:
+def new_connection(kind: type, **settings: Any) -> DriverConnection:
     """Return a connection of redis-py's *kind*, which repeats nothing; it is not connected yet."""
     return _timed(kind)(
         **settings,
@@ -33,11 +38,38 @@ def new_wire(kind: type, **settings: Any) -> Wire:
 
 @functools.cache
 def _timed(kind: type) -> type:
-    def connect(self: Wire) -> _Timed:
+    def connect(self: DriverConnection) -> _Timed:
         end = time.monotonic() + self.socket_timeout
         return _Timed(kind._connect(self), end)  # type: ignore[attr-defined]  # redis-py's
 
     return type(kind.__name__, (kind,), {"_connect": connect})
+
+
+def connect(connection: DriverConnection) -> None:
+    """Connect *connection*; if that is broken off, leave no socket behind.
+
+    One that is not the connection's yet nobody else knows, and whoever keeps the exception of a
+    signal handler, as a list of errors does, would keep it open.
+    """
+    before = sys.exc_info()[1]
+    try:
+        connection.connect()
+    except BaseException as exc:
+        for sock in _sockets(exc, before):
+            socket.SocketType.close(sock)  # its own asks for what one has that is half made
+        raise
+
+
+def _sockets(exc: BaseException | None, before: BaseException | None) -> Iterator[socket.socket]:
+    """Yield those in the driver's frames that led to *exc*, and not *before* all this."""
+    while exc is not None and exc is not before:
+        for frame, _ in walk_tb(exc.__traceback__):
+            if frame.f_globals.get("__name__", "").partition(".")[0] in _OPENING:
+                for value in frame.f_locals.values():
+                    sock = getattr(value, "_sock", None) if isinstance(value, _Timed) else value
+                    if isinstance(sock, socket.socket):
+                        yield sock
+        exc = exc.__context__
 
 
 class _Timed:
@@ -70,6 +102,8 @@ class _Timed:
         self._settimeout(left)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_sock":  # broken off before there was one
+            raise AttributeError(name)
         return getattr(self._sock, name)
 
 

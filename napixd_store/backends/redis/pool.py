@@ -1,7 +1,7 @@
 """Connections to one server: idle ones are kept, each serves one exchange at a time.
 
-redis-py's `Connection` does the wire. Its pools are not used: they differ between versions in
-their limits and in how they notice a dead connection, and a fork must find none half done.
+redis-py's `Connection` speaks the protocol. Its pools are not used: they differ between versions
+in their limits and in how they notice a dead connection, and a fork must find none half done.
 """
 
 import select
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+from napixd_store.backends.redis.driver import DriverConnection
 from napixd_store.backends.redis.failures import Refused, Stage, driven
-from napixd_store.backends.redis.wires import Wire
 from napixd_store.processes import notice
 
 T = TypeVar("T")
@@ -20,19 +20,19 @@ T = TypeVar("T")
 _TURN = 0.01  # seconds between two looks whether a connection has come free
 
 
-class Link:
+class Pool:
     """The connections to one server, used by all threads: list operations are atomic."""
 
-    def __init__(self, make: Callable[[], Wire]) -> None:
+    def __init__(self, make: Callable[[], DriverConnection]) -> None:
         self._make = make
-        self._idle: list[Wire] = []
-        self._made: WeakSet[Wire] = WeakSet()
+        self._idle: list[DriverConnection] = []
+        self._made: WeakSet[DriverConnection] = WeakSet()
         self._lock = threading.RLock()  # a signal's handler may come in again
         self.checked = False
         """Whether the server's settings have been looked at."""
 
-    def lend(self, work: Callable[[Wire], T], most: int | None, until: float) -> T:
-        """Return ``work(wire)``, done on a connection that is nobody else's meanwhile.
+    def lend(self, work: Callable[[DriverConnection], T], most: int | None, until: float) -> T:
+        """Return ``work(connection)``, done on a connection that is nobody else's meanwhile.
 
         There are at most so many at a time; the others wait *until* then, by the monotonic clock.
         It is kept if *work* returns or the server has `Refused`. Else it is closed: a reply may
@@ -40,7 +40,7 @@ class Link:
         """
         notice()
         idle = self._idle  # another list after `close` and in another process
-        held: list[Wire] = []
+        held: list[DriverConnection] = []
         try:
             self._wait_for_one(idle, held, most, until)
             answer = work(held[0])
@@ -50,36 +50,42 @@ class Link:
             self._keep(idle, held)
             raise
         finally:
-            for wire in held:
-                wire.disconnect()
-                wire.counts = False
+            for connection in held:
+                connection.disconnect()
+                connection.counts = False
 
     def close(self) -> None:
         """Close the idle connections, and let those at work be closed when they are done."""
         idle, self._idle = self._idle, []
         while idle:
             try:
-                wire = idle.pop()
-                wire.disconnect()
-                wire.counts = False
+                connection = idle.pop()
+                connection.disconnect()
+                connection.counts = False
             except IndexError:  # another thread was faster
                 return
 
     def forget(self) -> None:
         """Close this process's copies in a forked child; the parent's connections go on."""
         self._idle, self._lock = [], threading.RLock()
-        for wire in list(self._made):
-            wire.disconnect()  # redis-py knows who made it, and closes the descriptor alone
+        for connection in list(self._made):
+            connection.disconnect()  # redis-py knows who made it, and closes the descriptor alone
 
     def _wait_for_one(
-        self, idle: list[Wire], held: list[Wire], most: int | None, until: float
+        self,
+        idle: list[DriverConnection],
+        held: list[DriverConnection],
+        most: int | None,
+        until: float,
     ) -> None:
         while not self._take(idle, held, most):
             if time.monotonic() >= until:
                 raise Refused(Stage.REPLIED, TimeoutError(str(most)), "TOOMANY")
             time.sleep(_TURN)
 
-    def _take(self, idle: list[Wire], held: list[Wire], most: int | None) -> bool:
+    def _take(
+        self, idle: list[DriverConnection], held: list[DriverConnection], most: int | None
+    ) -> bool:
         """Move a connection from *idle* to *held*, or make one; return if there was one to take.
 
         One that the server closed meanwhile, or that holds an answer nobody waited for, shows as
@@ -96,22 +102,22 @@ class Link:
             held[0].counts = False
             held.clear()
 
-    def _new(self, held: list[Wire], most: int | None) -> bool:
+    def _new(self, held: list[DriverConnection], most: int | None) -> bool:
         with self._lock:
-            if most is not None and sum(wire.counts for wire in list(self._made)) >= most:
+            if most is not None and sum(each.counts for each in list(self._made)) >= most:
                 return False
             held.append(driven(Stage.CONNECTING, self._make))
             held[0].counts = True
             self._made.add(held[0])
             return True
 
-    def _keep(self, idle: list[Wire], held: list[Wire]) -> None:
+    def _keep(self, idle: list[DriverConnection], held: list[DriverConnection]) -> None:
         if idle is self._idle and held and held[0]._sock is not None:
             held[0].idle_since = time.monotonic()
             _move(held, idle)
 
 
-def _move(source: list[Wire], target: list[Wire]) -> None:
+def _move(source: list[DriverConnection], target: list[DriverConnection]) -> None:
     # In one call of C: no signal comes in between, and no connection is in both or in neither.
     target.extend(map(list.pop, [source]))
 

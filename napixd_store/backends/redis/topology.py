@@ -1,4 +1,4 @@
-"""Routes: which server holds a name, on one server, behind Sentinel, and in a cluster.
+"""Topology: which server holds a name, on one server, behind Sentinel, and in a cluster.
 
 redis-py's own cluster client is not used: it sends a command again whose reply was lost, even
 with its retries switched off. What is needed of it, a table of slots, is here.
@@ -9,18 +9,18 @@ from typing import Any, Protocol
 
 from redis.crc import key_slot
 
+from napixd_store.backends.redis.driver import DriverConnection
 from napixd_store.backends.redis.failures import Failure, Stage
-from napixd_store.backends.redis.links import Link
-from napixd_store.backends.redis.wires import Wire
+from napixd_store.backends.redis.pool import Pool
 
 Address = tuple[str, int]
-Ask = Callable[[Link, tuple[Any, ...]], Any]
-"""Exchange one command on a link, for the route's own questions."""
+Ask = Callable[[Pool, tuple[Any, ...]], Any]
+"""Exchange one command on a connection of a pool, for the topology's own questions."""
 Inquire = Callable[[], Ask]
 """Begin to ask: the time for all of the questions runs from here."""
 
 
-class Route(Protocol):
+class Topology(Protocol):
     """From names to servers."""
 
     moves: bool
@@ -29,16 +29,16 @@ class Route(Protocol):
     remembers: bool
     """Whether a server that cannot be reached may be an outdated memory of where to go."""
 
-    def link(self, name: str, inquire: Inquire) -> Link:
-        """Return the link to the server that holds *name*."""
+    def pool(self, name: str, inquire: Inquire) -> Pool:
+        """Return the connections to the server that holds *name*."""
 
-    def links(self) -> list[Link]:
-        """Return every link there is."""
+    def pools(self) -> list[Pool]:
+        """Return those to every server that was talked to."""
 
     def lost(self, name: str) -> None:
         """Take note that the server of *name* could not be reached, or has become a replica."""
 
-    def redirected(self, name: str, failed: Failure, by: Link) -> Link | None:
+    def redirected(self, name: str, failed: Failure, by: Pool) -> Pool | None:
         """Return where a MOVED or ASK that *by* answered points to; None where to nobody."""
 
 
@@ -47,25 +47,25 @@ class OneServer:
 
     remembers = False
 
-    def __init__(self, make: Callable[[], Wire], *, moves: bool) -> None:
+    def __init__(self, make: Callable[[], DriverConnection], *, moves: bool) -> None:
         self.moves = moves
-        self._link = Link(make)
+        self._pool = Pool(make)
 
-    def link(self, name: str, inquire: Inquire) -> Link:
-        """Return the one link."""
-        return self._link
+    def pool(self, name: str, inquire: Inquire) -> Pool:
+        """Return the one pool."""
+        return self._pool
 
-    def links(self) -> list[Link]:
-        """Return the one link."""
-        return [self._link]
+    def pools(self) -> list[Pool]:
+        """Return the one pool."""
+        return [self._pool]
 
     def lost(self, name: str) -> None:
         """Begin anew: what is idle leads to a server that is gone, or is master no more."""
-        self._link.close()
+        self._pool.close()
         if self.moves:
-            self._link.checked = False
+            self._pool.checked = False
 
-    def redirected(self, name: str, failed: Failure, by: Link) -> Link | None:
+    def redirected(self, name: str, failed: Failure, by: Pool) -> Pool | None:
         """Return None: a server that redirects is a cluster's."""
         return None
 
@@ -75,16 +75,16 @@ class Cluster:
 
     moves = remembers = True
 
-    def __init__(self, nodes: list[Address], make: Callable[[str, int], Wire]) -> None:
+    def __init__(self, nodes: list[Address], make: Callable[[str, int], DriverConnection]) -> None:
         self._make = make
         self._seeds = nodes
-        self._links: dict[Address, Link] = {}
+        self._pools: dict[Address, Pool] = {}
         self._owners: dict[int, Address] = {}
         self._told: tuple[Address, ...] = ()  # who told us last, if anybody
         self._doubted: Address | None = None  # it failed last: it may be out, and run on
 
-    def link(self, name: str, inquire: Inquire) -> Link:
-        """Return the link to the master of the slot of *name*."""
+    def pool(self, name: str, inquire: Inquire) -> Pool:
+        """Return the connections to the master of the slot of *name*."""
         slot = key_slot(name.encode())
         owner = self._owners.get(slot)
         if owner is None:  # or another thread has just lost it
@@ -93,9 +93,9 @@ class Cluster:
             raise _lost(f"no node of the cluster serves slot {slot}")
         return self._to(owner)
 
-    def links(self) -> list[Link]:
-        """Return the links to all nodes that were talked to."""
-        return list(self._links.values())
+    def pools(self) -> list[Pool]:
+        """Return those to all nodes that were talked to."""
+        return list(self._pools.values())
 
     def lost(self, name: str) -> None:
         """Forget who has *name*, and ask again when it matters; the others go on as they are."""
@@ -104,21 +104,21 @@ class Cluster:
             self._doubted = owner
             self._to(owner).close()
 
-    def redirected(self, name: str, failed: Failure, by: Link) -> Link | None:
-        """Return the link to the node that *by* pointed to; without a host it is at the same."""
+    def redirected(self, name: str, failed: Failure, by: Pool) -> Pool | None:
+        """Return those to the node that *by* pointed to; without a host it is at the same."""
         address = str(failed.cause).split()[-1]
         host, _, port = address.rpartition(":")
         if not port.isdigit():
             return None
-        host = host or next((at[0] for at, link in list(self._links.items()) if link is by), "")
+        host = host or next((at[0] for at, pool in list(self._pools.items()) if pool is by), "")
         if failed.code == "MOVED":
             self._owners[key_slot(name.encode())] = (host, int(port))
         return self._to((host, int(port)))
 
-    def _to(self, address: Address) -> Link:
-        found = self._links.get(address)
+    def _to(self, address: Address) -> Pool:
+        found = self._pools.get(address)
         if found is None:
-            found = self._links.setdefault(address, Link(lambda: self._make(*address)))
+            found = self._pools.setdefault(address, Pool(lambda: self._make(*address)))
         return found
 
     def _learn(self, ask: Ask, slot: int) -> dict[int, Address]:
@@ -126,7 +126,7 @@ class Cluster:
         # were named come last, for they may be gone; and after them who may be out of the cluster.
         unanswered: Failure | None = None
         owners: dict[int, Address] = {}
-        known = dict.fromkeys((*self._told, *self._links, *self._seeds))
+        known = dict.fromkeys((*self._told, *self._pools, *self._seeds))
         for address in sorted(known, key=lambda each: each == self._doubted):
             try:
                 table = ask(self._to(address), ("CLUSTER", "SLOTS"))
@@ -149,6 +149,6 @@ def _lost(what: str) -> Failure:
     return Failure(Stage.CONNECTING, LookupError(what))
 
 
-def behind(guards: Any, service: str, make: Callable[[str, int], Wire]) -> Route:
-    """Return the route to whoever is the master of *service*, as the Sentinels *guards* tell."""
-    return OneServer(lambda: make(*guards.discover_master(service)), moves=True)
+def behind(sentinels: Any, service: str, make: Callable[[str, int], DriverConnection]) -> Topology:
+    """Return the topology of the master of *service*, whoever that is, as *sentinels* tell."""
+    return OneServer(lambda: make(*sentinels.discover_master(service)), moves=True)
