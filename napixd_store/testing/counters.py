@@ -9,7 +9,7 @@ from napixd_store.counter import CounterBackend
 from napixd_store.errors import ConfigError, CounterOverflow, InvalidName
 from napixd_store.integers import LARGEST, SMALLEST
 from napixd_store.resolve import resolve_counter
-from napixd_store.testing.cases import BAD_NAMES, NAMES, numbered, together
+from napixd_store.testing.cases import BAD_NAMES, NAMES, listed_or_skip, numbered, together
 from napixd_store.testing.interrupted import InterruptedCounterContract
 
 OpenCounter = Callable[..., CounterBackend]
@@ -28,7 +28,7 @@ class CounterContract(InterruptedCounterContract):
 
     @pytest.fixture
     def open(self, options: Mapping[str, Any]) -> Iterator[OpenCounter]:
-        """Open counters of the backend; those opened are set back to 0 in the end."""
+        """Open counters of the backend; those opened are dropped in the end."""
         opened: list[CounterBackend] = []
 
         def open(name: str = "contract") -> CounterBackend:
@@ -38,7 +38,13 @@ class CounterContract(InterruptedCounterContract):
 
         yield open
         for counter in opened:
-            counter.reset()
+            counter.drop()
+
+    @pytest.fixture
+    def listed(self, options: Mapping[str, Any]) -> Callable[[], set[str]]:
+        """List the backend's counters."""
+        cls: type[CounterBackend] = resolve_counter(self.backend)
+        return lambda: set(listed_or_skip(cls.counters, options))
 
     @pytest.fixture
     def counter(self, open: OpenCounter) -> CounterBackend:
@@ -62,6 +68,38 @@ class CounterContract(InterruptedCounterContract):
         assert counter.reset(to=10) == 0
         assert counter.reset(-3) == 10
         assert counter.value == -3
+
+    def test_a_dropped_counter_is_as_new(self, open: OpenCounter, counter: CounterBackend) -> None:
+        counter.drop()
+        counter.increment(5)
+        open().drop()
+        counter.drop()
+        assert counter.value == open().value == 0
+        assert [open().increment(), counter.increment()] == [1, 2]
+        counter.drop()
+        assert counter.reset(7) == 0
+
+    def test_counters_are_listed_from_their_first_change_until_they_are_dropped(
+        self, open: OpenCounter, listed: Callable[[], set[str]]
+    ) -> None:
+        before = listed()
+        assert [open(name).value for name in NAMES] == [0] * len(NAMES)
+        assert listed() == before
+        for number, name in enumerate(NAMES):
+            open(name).reset(number)
+        assert listed() - before == set(NAMES)
+        for name in NAMES[::2]:
+            open(name).drop()
+        assert listed() - before == set(NAMES[1::2])
+        open(NAMES[0]).increment()
+        assert listed() - before == {NAMES[0], *NAMES[1::2]}
+
+    def test_a_drop_among_increments_loses_none_of_them(self, counter: CounterBackend) -> None:
+        numbers = together(4, lambda n: [_dropped_or_counted(counter, n) for _ in range(50)])
+        counted = [n for each in numbers for n in each if n is not None]
+        assert counted.count(1) <= 51  # each of the 50 drops may begin it anew
+        assert sorted(set(counted)) == list(range(1, max(counted) + 1))
+        assert counter.value in (0, *counted)
 
     def test_a_gauge_comes_down_again(self, counter: CounterBackend) -> None:
         with counter as first, counter as second:
@@ -112,3 +150,10 @@ class CounterContract(InterruptedCounterContract):
     def test_an_unknown_option_is_refused(self, options: Mapping[str, Any]) -> None:
         with pytest.raises(ConfigError, match="unknown option"):
             resolve_counter(self.backend)("contract", {**options, "no_such_option": 1})
+
+
+def _dropped_or_counted(counter: CounterBackend, thread: int) -> int | None:
+    if thread:
+        return counter.increment()
+    counter.drop()
+    return None

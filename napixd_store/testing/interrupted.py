@@ -21,6 +21,10 @@ WRITES: dict[str, tuple[Callable[[StoreBackend[Any]], Any], dict[str, Any]]] = {
     "setdefault": (lambda s: s.setdefault("c", 3), {"a": [1], "b": 2, "c": 3}),
     "incr": (lambda s: s.incr("b"), {"a": [1], "b": 3}),
     "edit": (lambda s: _append(s), {"a": [1, 1], "b": 2}),
+    "put": (lambda s: s.put("c", 3, expires_in=60), {"a": [1], "b": 2, "c": 3}),
+    "add": (lambda s: s.add("c", 3), {"a": [1], "b": 2, "c": 3}),
+    "compute": (lambda s: s.compute("b", lambda n: n + 1), {"a": [1], "b": 3}),
+    "delete_many": (lambda s: s.delete_many(["a", "b"]), {}),
     "clear": (lambda s: s.clear(), {}),
 }
 """Name -> a write to ``{"a": [1], "b": 2}``, and what stands there when it is done."""
@@ -140,10 +144,16 @@ def _moments_of_a_save(open: Open) -> range:
     return spread(store.save, 6)
 
 
+def _dropped(counter: CounterBackend) -> int:
+    counter.drop()
+    return 0
+
+
 COUNTS: dict[str, tuple[Callable[[CounterBackend], int], Callable[[int], tuple[int, int]]]] = {
     "increment": (lambda c: c.increment(3), lambda n: (n + 3, n + 3)),
     "decrement": (lambda c: c.decrement(), lambda n: (n - 1, n - 1)),
     "reset": (lambda c: c.reset(40), lambda n: (n, 40)),
+    "drop": (_dropped, lambda n: (0, 0)),
 }
 """Name -> what changes a counter, and for each value what it answers and leaves there."""
 

@@ -10,6 +10,7 @@ from napixd_store.errors import (
     InvalidKey,
     InvalidName,
     InvalidValue,
+    NoSuchKey,
 )
 from napixd_store.testing.cases import (
     BAD_KEYS,
@@ -38,23 +39,47 @@ class KeysAndValuesContract:
         assert set(again) == set(KEYS)
 
     @pytest.mark.parametrize("key", BAD_KEYS, ids=numbered(BAD_KEYS))
-    def test_a_bad_key_is_refused_everywhere(self, store: StoreBackend[Any], key: Any) -> None:
+    def test_a_bad_key_is_refused_where_it_would_be_put(
+        self, store: StoreBackend[Any], key: Any
+    ) -> None:
         store["k"] = 1
         refused: list[Callable[[], Any]] = [
-            lambda: store[key],
             lambda: store.__setitem__(key, 1),
-            lambda: store.__delitem__(key),
-            lambda: key in store,
-            lambda: store.get(key),
-            lambda: store.get_many([key]),
-            lambda: store.pop(key, None),
             lambda: store.setdefault(key, 1),
             lambda: store.update({"k": 2, key: 1}),
             lambda: store.incr(key),
+            lambda: store.put(key, 1),
+            lambda: store.add(key, 1),
+            lambda: store.compute(key, lambda value: value, 1),
             lambda: store.edit(key, 1).__enter__(),
         ]
         for call in refused:
-            with pytest.raises(InvalidKey):
+            with pytest.raises(InvalidKey) as caught:
+                call()
+            assert not isinstance(caught.value, KeyError)
+        assert store == {"k": 1}
+
+    @pytest.mark.parametrize("key", [*BAD_KEYS, ["unhashable"]], ids=numbered([*BAD_KEYS, []]))
+    def test_reading_a_bad_key_is_reading_an_absent_one(
+        self, store: StoreBackend[Any], key: Any
+    ) -> None:
+        store["k"] = 1
+        assert key not in store
+        assert store.get(key) is None
+        assert store.get(key, 5) == store.pop(key, 5) == 5
+        assert store.get_many([key, "k"]) == {"k": 1}
+        assert store.delete_many([key]) == 0
+        assert not store.touch(key)
+        absent: list[Callable[[], Any]] = [
+            lambda: store[key],
+            lambda: store.__delitem__(key),
+            lambda: store.pop(key),
+            lambda: store.expires_in(key),
+            lambda: store.compute(key, lambda value: value),
+            lambda: store.edit(key).__enter__(),
+        ]
+        for call in absent:
+            with pytest.raises(NoSuchKey, match=r"^a key .*; so there is no such key$"):
                 call()
         assert store == {"k": 1}
 

@@ -1,6 +1,7 @@
 """The contract of a store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import cycle
 from typing import Any, ClassVar
 
 import pytest
@@ -13,19 +14,40 @@ from napixd_store.errors import (
 )
 from napixd_store.resolve import resolve_store
 from napixd_store.testing.atomic import AtomicContract
-from napixd_store.testing.cases import (
-    Open,
-)
+from napixd_store.testing.cases import NAMES, Clock, Open, listed_or_skip
 from napixd_store.testing.interrupted import InterruptedContract
 from napixd_store.testing.keys_and_values import KeysAndValuesContract
 from napixd_store.testing.mapping import MappingContract
+from napixd_store.testing.once import OnceContract
+from napixd_store.testing.order import OrderContract
+from napixd_store.testing.several import SeveralContract
+from napixd_store.testing.sweeping import SweepingContract
+from napixd_store.testing.time import TimeContract
+from napixd_store.testing.transaction_guards import TransactionGuardContract
+from napixd_store.testing.transactions import TransactionContract
+from napixd_store.testing.versions import VersionsContract
 from napixd_store.testing.write_back import WriteBackContract
+
+LEAVING: list[Callable[[StoreBackend[Any]], object]] = [
+    lambda store: store.drop(),
+    lambda store: store.clear(),
+    lambda store: store.pop("a"),  # which leaves one
+]
+"""Ways to leave a collection of two records."""
 
 
 class StoreContract(
     MappingContract,
     KeysAndValuesContract,
     AtomicContract,
+    TimeContract,
+    SweepingContract,
+    OnceContract,
+    VersionsContract,
+    TransactionContract,
+    TransactionGuardContract,
+    SeveralContract,
+    OrderContract,
     InterruptedContract,
     WriteBackContract,
 ):
@@ -63,6 +85,15 @@ class StoreContract(
         """Return an empty store."""
         return open()
 
+    @pytest.fixture
+    def clock(self, store: StoreBackend[Any], monkeypatch: pytest.MonkeyPatch) -> Clock:
+        """Return the clock of all stores of the backend under test."""
+        # A day ahead: a medium that has a clock of its own is not to remove anything in earnest.
+        clock = Clock(store._connection.now() + 86_400_000)
+        monkeypatch.setattr(type(store._connection), "now", lambda _connection: clock.now)
+        monkeypatch.setattr(type(store._connection), "latest", lambda _connection: clock.now)
+        return clock
+
     # --- collections and policies ------------------------------------------------------------
 
     def test_another_handle_sees_what_was_saved(self, open: Open, store: StoreBackend[Any]) -> None:
@@ -82,6 +113,24 @@ class StoreContract(
         store["b"] = 2
         store.save()
         assert open() == {"b": 2}
+
+    def test_a_collection_is_listed_as_long_as_something_lives_in_it(
+        self, open: Open, options: Mapping[str, Any]
+    ) -> None:
+        cls: type[StoreBackend[Any]] = resolve_store(self.backend)
+
+        def listed() -> set[str]:
+            return set(listed_or_skip(cls.collections, {**options, "writeback": True}))
+
+        before = listed()
+        for name in NAMES:
+            with open(name) as store:
+                store.update(a=1, b=2)
+        assert listed() - before == set(NAMES)
+        for name, leave in zip(NAMES, cycle(LEAVING), strict=False):
+            with open(name) as store:
+                leave(store)
+        assert listed() - before == set(NAMES[2::3])
 
     def test_options_are_not_changed(self, options: Mapping[str, Any]) -> None:
         given = {**options, "writeback": True}

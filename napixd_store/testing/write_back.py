@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import pytest
 
 from napixd_store.base import StoreBackend
-from napixd_store.errors import Conflict, InvalidKey
+from napixd_store.errors import Conflict, InvalidKey, PreconditionFailed
 from napixd_store.testing.cases import Open, together
 
 _once = pytest.mark.parametrize("open", [True], ids=["write-back"], indirect=True)
@@ -166,6 +166,31 @@ class WriteBackContract:
             value.append(1 // 1)
             value.append(1 // 0)
         assert own[:2] == store["k"] == [0, 1]
+
+    @_once
+    @pytest.mark.parametrize("condition", [False, True])
+    def test_a_block_that_edits_begins_with_what_another_thread_has_just_assigned(
+        self, open: Open, monkeypatch: pytest.MonkeyPatch, condition: bool
+    ) -> None:
+        """The thread is in between the first look at the value and the block."""
+        store = open(writeback=True)
+        store["k"] = [0]
+        seen = store.etag("k") if condition else None
+        assert store._copy is not None
+        lend, once = store._copy.lend, iter([[1]])
+
+        def overtaken(text: str, record: bytes) -> bytes:
+            for value in once:
+                store["k"] = value
+            return lend(text, record)
+
+        monkeypatch.setattr(store._copy, "lend", overtaken)
+        if condition:
+            with pytest.raises(PreconditionFailed), store.edit("k", if_match=seen):
+                raise AssertionError("the block was run")
+        with store.edit("k") as value:
+            value.append(2)
+        assert store["k"] == [1, 2]
 
     @_once
     def test_threads_that_set_one_default_share_its_value(self, open: Open) -> None:
