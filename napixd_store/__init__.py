@@ -14,28 +14,37 @@ kept under a *name*. A *backend* says where.
 from napixd_store.base import StoreBackend
 from napixd_store.connections import close_all
 from napixd_store.counter import CounterBackend
+from napixd_store.engine.change import DELETE
+from napixd_store.engine.transactions import transaction
 from napixd_store.errors import (
     ConfigError,
     Conflict,
     CorruptData,
     CounterOverflow,
     EvictingWarning,
+    ImportRefused,
     InvalidKey,
     InvalidName,
     InvalidValue,
+    LimitReached,
+    NoSuchKey,
     NoSuchStoreBackend,
     NotReplicated,
     OutcomeUnknown,
+    PreconditionFailed,
     ReadOnly,
     StoreError,
     StoreFull,
     Unavailable,
     WrongType,
 )
+from napixd_store.listing import collections, counters
 from napixd_store.opening import Counter, Store
+from napixd_store.scripts import stores_of
 from napixd_store.settings import configure
 
 __all__ = [
+    "DELETE",
     "ConfigError",
     "Conflict",
     "CorruptData",
@@ -43,12 +52,16 @@ __all__ = [
     "CounterBackend",
     "CounterOverflow",
     "EvictingWarning",
+    "ImportRefused",
     "InvalidKey",
     "InvalidName",
     "InvalidValue",
+    "LimitReached",
+    "NoSuchKey",
     "NoSuchStoreBackend",
     "NotReplicated",
     "OutcomeUnknown",
+    "PreconditionFailed",
     "ReadOnly",
     "Store",
     "StoreBackend",
@@ -57,5 +70,9 @@ __all__ = [
     "Unavailable",
     "WrongType",
     "close_all",
+    "collections",
     "configure",
+    "counters",
+    "stores_of",
+    "transaction",
 ]
