@@ -1,7 +1,8 @@
 """The Bottle plugin: handlers receive stores and counters that the app's settings declare.
 
 Install it once per app, after or before its routes and settings: ``app.install(StorePlugin())``.
-Where there are no arguments, `declared` gives what the settings declare by name.
+Where there are no arguments, `declared` gives what the settings declare by name. `if_match` and
+`not_modified` are for requests on the condition of a version.
 """
 
 try:
@@ -12,7 +13,8 @@ except ModuleNotFoundError as exc:
         name="bottle",
     ) from exc
 
+from napixd_store_bottle.conditional import if_match, not_modified
 from napixd_store_bottle.declared import declared
 from napixd_store_bottle.plugin import StorePlugin
 
-__all__ = ["StorePlugin", "declared"]
+__all__ = ["StorePlugin", "declared", "if_match", "not_modified"]

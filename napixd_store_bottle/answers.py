@@ -1,6 +1,7 @@
 """Errors of ours as HTTP: what a client reads, and what the log says."""
 
 import logging
+from math import ceil
 from typing import Any, NamedTuple
 
 from bottle import HTTPError
@@ -9,11 +10,14 @@ from napixd_store import (
     Conflict,
     InvalidKey,
     InvalidValue,
+    LimitReached,
     OutcomeUnknown,
+    PreconditionFailed,
     StoreError,
     StoreFull,
     Unavailable,
 )
+from napixd_store.names import listed
 from napixd_store_bottle.origin import came_with_the_request
 
 logger = logging.getLogger("napixd_store_bottle")
@@ -22,8 +26,11 @@ RETRY_AFTER = "2"
 """Seconds after which a client may ask again, while the medium does not answer."""
 
 HTTP: dict[type[StoreError], tuple[int, str]] = {
+    PreconditionFailed: (412, "not in the version that If-Match asks for, so nothing was changed: "
+                              "read again and repeat"),
     Conflict: (409, "changed by somebody else meanwhile, so this change was not stored: read "
                     "again and repeat"),
+    LimitReached: (429, "this was asked for too often, so nothing was changed: try again later"),
     Unavailable: (503, "the store does not answer: try again later"),
     OutcomeUnknown: (503, "the store broke off: whether the last change was stored is not known"),
     StoreFull: (507, "there is no room left to store this"),
@@ -33,7 +40,9 @@ HTTP: dict[type[StoreError], tuple[int, str]] = {
 """Error -> status, and what the client reads; where the data lies is for the log alone."""
 
 _LEVELS: dict[type[StoreError], int] = {
+    PreconditionFailed: logging.INFO,
     Conflict: logging.INFO,
+    LimitReached: logging.INFO,
     InvalidKey: logging.INFO,
     InvalidValue: logging.INFO,
 }
@@ -60,12 +69,13 @@ class Answers(NamedTuple):
         if isinstance(exc, (InvalidKey, InvalidValue)) and not came_with_the_request(exc.refused):
             return None
         status, text = HTTP[found]
-        if isinstance(exc, Conflict):
-            keys = ", ".join(map(repr, exc.keys[:5])) + (" …" if len(exc.keys) > 5 else "")
-            text = f"{keys}: {text}" if keys else text
+        if isinstance(exc, Conflict) and exc.keys:
+            text = f"{listed(exc.keys)}: {text}"
         level = _LEVELS.get(found, logging.ERROR)
         logger.log(level, "%s answers %d: %s", self.where, status, exc)
         headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
+        if isinstance(exc, LimitReached) and exc.retry_after is not None:
+            headers = {"Retry-After": str(ceil(exc.retry_after))}  # to come too early is in vain
         return HTTPError(status, text, exc, **headers)
 
     def raise_for(self, exc: StoreError) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import bottle
 
+from napixd_store.declarations import KINDS, Declaration
 from napixd_store.errors import ConfigError
 from napixd_store.options import closest
 from napixd_store_bottle.answers import logger, where
-from napixd_store_bottle.config import KINDS, Declaration
-from napixd_store_bottle.owners import declared_by
+from napixd_store_bottle.app_settings import declared_by
 from napixd_store_bottle.running import Giver, serves
 from napixd_store_bottle.signature import annotated, arguments
 
@@ -56,8 +56,8 @@ def refuse_misspelt_sections(app: Any) -> None:
             raise ConfigError(
                 f"the setting {key!r}: [{section}] declares nothing (did you mean [{right}]?)"
             )
-    if not {namespace.lower() for namespace in namespaces} & {*KINDS} and app not in _told:
-        _told.add(app)
+    if not {namespace.lower() for namespace in namespaces} & {*KINDS} and app not in _warned:
+        _warned.add(app)
         logger.warning(_NO_SETTINGS)
 
 
@@ -66,12 +66,20 @@ def wanted(route: Any) -> Mapping[str, Declaration]:
 
     Raises:
         PluginError: an argument is a wildcard of the rule as well.
+        ConfigError: it is annotated as a store, and declared as a counter, or the other way round.
     """
     wildcards = _wildcards(route.rule)
     declared = declared_by(route)
     found: dict[str, Declaration] = {}
     for name, parameter in arguments(route.callback).items():
-        declaration = declared.get(name.lower()) or annotated(route.callback, parameter)
+        said = annotated(route.callback, parameter)
+        declaration = declared.get(name.lower()) or said
+        if said is not None and declaration is not None and said.kind != declaration.kind:
+            raise ConfigError(
+                f"{where(route)}: the argument {name!r} is annotated as a {said.kind}, and "
+                f"[{declaration.section}] of the settings declares a {declaration.kind}: correct "
+                f"one of them"
+            )
         if declaration is not None and name in wildcards:
             raise bottle.PluginError(
                 f"{where(route)}: the argument {name!r} is a wildcard of the rule "
@@ -155,10 +163,10 @@ def _distance(one: str, other: str) -> int:
     return row[-1]
 
 
-_told: "weakref.WeakSet[Any]" = weakref.WeakSet()
+_warned: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 _NO_SETTINGS = (
     "the app's settings say nothing of stores and counters, so those of the process hold: if they "
-    "are in a file, it was not found, for Bottle's load_config() passes over one that is not "
-    "there; StorePlugin(config=...) refuses it"
+    "are in a file, it was not found, for Bottle's load_config() ignores one that is not there; "
+    "StorePlugin(config=...) refuses it"
 )

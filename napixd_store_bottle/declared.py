@@ -3,10 +3,10 @@
 from typing import Any
 
 from napixd_store import ConfigError
+from napixd_store.declarations import chosen, in_section
 from napixd_store.options import nearest
-from napixd_store.unit import current
-from napixd_store_bottle.owners import declared_by, settings_of, telling
-from napixd_store_bottle.providing import chosen
+from napixd_store.unit_of_work import current
+from napixd_store_bottle.app_settings import declared_by, settings_of
 from napixd_store_bottle.running import running
 from napixd_store_bottle.work import RequestUnit
 
@@ -49,7 +49,7 @@ def declared(name: str) -> Any:
             f"declared({name!r}): the app's settings declare nothing of that name"
             f"{nearest(name, known.keys())}"
         )
-    with telling(declaration.section, owner.config):
+    with in_section(declaration.section, owner.config):
         opening = chosen(declaration, settings_of(owner))
         unit = current()
         return unit.given(opening) if isinstance(unit, RequestUnit) else opening.built()

@@ -6,9 +6,9 @@ from typing import Any
 from bottle import HTTPResponse
 
 from napixd_store import StoreError
-from napixd_store.unit import current
+from napixd_store.unit_of_work import current
 from napixd_store_bottle.answers import Answers
-from napixd_store_bottle.providing import Provision
+from napixd_store_bottle.injection import Provision
 from napixd_store_bottle.signature import Handler
 from napixd_store_bottle.work import RequestUnit, Work, end, is_yet_to_run
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bottle import HTTPError, request
 
-from napixd_store.fixed import FIXED
+from napixd_store.engine.immutable import IMMUTABLE
 from napixd_store_bottle.signature import is_record
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
@@ -18,7 +18,9 @@ def came_with_the_request(refused: tuple[Any, ...]) -> bool:
     request could bring, such as a socket, is the app's own mistake, whatever stands beside it.
     """
     parts = list(_parts(refused))
-    if not all(isinstance(part, (*_CONTAINERS, *FIXED)) or is_record(type(part)) for part in parts):
+    if not all(
+        isinstance(part, (*_CONTAINERS, *IMMUTABLE)) or is_record(type(part)) for part in parts
+    ):
         return False
     sent = [part for said in _said(request) for part in _parts(said)]
     if any(refused == (part,) for part in sent if isinstance(part, (*_CONTAINERS, type(None)))):
@@ -28,10 +30,10 @@ def came_with_the_request(refused: tuple[Any, ...]) -> bool:
 
 
 def _tells(part: Any) -> bool:
-    """Say whether *part* is no value that a request and the app both have by chance."""
+    """Say whether *part* is telling: the app and the request hardly have it both by chance."""
     if isinstance(part, _CONTAINERS) or part is True:
         return False
-    return isinstance(part, FIXED) and bool(part)
+    return isinstance(part, IMMUTABLE) and bool(part)
 
 
 def _said(asked: Any) -> Iterator[Any]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import bottle
 
+from napixd_store import ini
 from napixd_store.connections import close_all
 from napixd_store.settings import Settings, ask_first
-from napixd_store.unit import current
-from napixd_store_bottle import ini, json_step
+from napixd_store.unit_of_work import current
+from napixd_store_bottle import json_step
 from napixd_store_bottle.answers import Answers, logger, where
+from napixd_store_bottle.app_settings import declared_by, settings_of
 from napixd_store_bottle.checking import (
     apps_of,
     others_may_give,
@@ -22,8 +24,7 @@ from napixd_store_bottle.checking import (
     wanted,
 )
 from napixd_store_bottle.handler import at_first_request, wrap
-from napixd_store_bottle.owners import declared_by, settings_of
-from napixd_store_bottle.providing import Wanted, ask_each_once, defaults, provide
+from napixd_store_bottle.injection import Wanted, ask_each_once, defaults, provide
 from napixd_store_bottle.requests import watch
 from napixd_store_bottle.running import Giver, in_a_handler, running, serves
 from napixd_store_bottle.signature import Handler
@@ -66,7 +67,8 @@ class StorePlugin(Giver):
         config: an INI file to load into the settings of each app when it is installed there, as
             ``app.config.load_config`` does; but a missing file, or a section without a key, is
             refused.
-        http_errors: answer `Conflict` with 409, `Unavailable` and `OutcomeUnknown` with 503 and
+        http_errors: answer `Conflict` with 409, `LimitReached` with 429 and, where the number
+            ends, ``Retry-After``, `Unavailable` and `OutcomeUnknown` with 503 and
             ``Retry-After``, `StoreFull` with 507, and with 400 an `InvalidValue` or `InvalidKey`
             about what came with the request. Only where a handler received something, and when
             a request's stores are saved: else they are exceptions as any.
@@ -86,7 +88,7 @@ class StorePlugin(Giver):
         self, *, config: str | os.PathLike[str] | None = None, http_errors: bool = True
     ) -> None:
         self._config, self._http_errors = config, http_errors
-        self._told: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._warned: weakref.WeakSet[Any] = weakref.WeakSet()
         ask_first(_settings_of_who_is_running)
 
     def setup(self, app: Any = None) -> None:
@@ -107,7 +109,7 @@ class StorePlugin(Giver):
                     f"already: one StorePlugin serves all stores and counters of an app"
                 )
         if self._config is not None:
-            ini.load(app.config, self._config)
+            app.config.update(ini.load(self._config))
         for wanted_of_app in (defaults(app), declared_by(app)):
             provide(app, wanted_of_app)
         watch(app, self._http_errors)
@@ -181,9 +183,9 @@ class StorePlugin(Giver):
         for said in unprovided(route):
             if refuse:
                 raise bottle.PluginError(said)
-            if route not in self._told:
+            if route not in self._warned:
                 logger.warning("%s, unless a plugin or decorator provides it", said)
-        self._told.add(route)
+        self._warned.add(route)
 
 
 atexit.register(close_all)  # nobody calls app.close(), not even Bottle's own run()

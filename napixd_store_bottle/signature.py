@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from napixd_store import CounterBackend, StoreBackend
-from napixd_store_bottle.config import Declaration
+from napixd_store.declarations import Declaration
 
 Handler = Callable[..., Any]
 

@@ -6,12 +6,11 @@ from typing import Any
 
 from napixd_store.backends.memory import Memory, MemoryCounter, MemoryStore
 from napixd_store.base import store_options
-from napixd_store.options import declarations
+from napixd_store.declarations import Declaration, chosen
+from napixd_store.options import declared_options
 from napixd_store.settings import Default, Settings
+from napixd_store_bottle.app_settings import declared_by, overrides, settings_of
 from napixd_store_bottle.checking import apps_of
-from napixd_store_bottle.config import Declaration
-from napixd_store_bottle.owners import declared_by, settings_of, stand_ins
-from napixd_store_bottle.providing import chosen
 
 __all__ = ["on_memory"]
 
@@ -44,19 +43,19 @@ def on_memory(app: Any) -> Iterator[dict[str, Any]]:
     {'home': 42}
     """
     apps = apps_of(app)
-    before = {each: stand_ins.get(each) for each in apps}
+    before = {each: overrides.get(each) for each in apps}
     memory = _InMemory()
     try:
         for each in apps:
-            stand_ins[each] = memory
+            overrides[each] = memory
             each.reset()
         yield {name: _written_through(each, app) for name, each in declared_by(app).items()}
     finally:
         for each in apps:
             if (other := before[each]) is None:
-                del stand_ins[each]
+                del overrides[each]
             else:
-                stand_ins[each] = other
+                overrides[each] = other
             each.reset()
 
 
@@ -101,7 +100,7 @@ class _InMemory:
 
 def _kept(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those *options* of a store of *cls* that do not say where it is."""
-    kept = {name: options[name] for name in options if name in declarations(store_options)}
+    kept = {name: options[name] for name in options if name in declared_options(store_options)}
     return {"writeback": getattr(cls, "writes_back", hasattr(cls, "save")), **kept}
 
 

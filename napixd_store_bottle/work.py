@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from bottle import HTTPResponse, response
 
 from napixd_store import StoreBackend, StoreError
-from napixd_store.unit import Opening, Unit
+from napixd_store.unit_of_work import Opening, UnitOfWork
 from napixd_store_bottle.answers import Answers
-from napixd_store_bottle.providing import tell_of_another
+from napixd_store_bottle.injection import warn_of_another
 from napixd_store_bottle.running import running, sends_a_body
 
 _DONE = (str, bytes, bytearray, list, tuple, dict, set, frozenset, StoreBackend)
@@ -23,7 +23,7 @@ _MOSTLY = frozenset({str, bytes, list, dict, type(None)})
 """What most handlers return, to be known at once."""
 
 
-class RequestUnit(Unit):
+class RequestUnit(UnitOfWork):
     """What a request opens where an app with our plugin runs. Elsewhere nothing changes."""
 
     taken = False
@@ -34,7 +34,7 @@ class RequestUnit(Unit):
         owner = running()
         if owner is None:
             return opening.built()
-        tell_of_another(owner, opening)
+        warn_of_another(owner, opening)
         return super().opened(opening)
 
     def given(self, opening: Opening) -> Any:

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from napixd_store import CounterBackend, StoreBackend
-from napixd_store.opening import choose_counter, choose_store
+from napixd_store.declarations import Declaration, chosen, in_section
 from napixd_store.settings import Default, Settings, shared
-from napixd_store.unit import Opening, writes_back
+from napixd_store.unit_of_work import Opening, writes_back
 from napixd_store_bottle.answers import logger
-from napixd_store_bottle.config import Declaration
-from napixd_store_bottle.owners import declared_by, settings_of, telling
+from napixd_store_bottle.app_settings import declared_by, settings_of
 from napixd_store_bottle.running import app_of
 
 Wanted = Mapping[str, Declaration]
@@ -32,7 +31,7 @@ def provide(owner: Any, wanted: Wanted) -> Provision:
     lasting: dict[str, Any] = {}
     fresh: dict[str, Opening] = {}
     for name, declaration in wanted.items():
-        with telling(declaration.section, owner.config):
+        with in_section(declaration.section, owner.config):
             opening = chosen(declaration, settings)
             one = opening.built()
         if writes_back(one):
@@ -54,16 +53,6 @@ def defaults(owner: Any) -> Wanted:
     return wanted
 
 
-def chosen(declaration: Declaration, settings: Settings) -> Opening:
-    """Return what it takes to build what *declaration* declares."""
-    kind, _parameter, name, backend, options = declaration
-    if kind == "store":
-        cls, options = choose_store(backend, options, settings.store)
-    else:
-        cls, options = choose_counter(backend, options, settings.counter)
-    return Opening(cls, name, options)
-
-
 def ask(declaration: Declaration, settings: Settings) -> None:
     """Have the medium answer a small question, and change nothing."""
     cls, name, options = chosen(declaration, settings)
@@ -82,25 +71,25 @@ def ask_each_once(asked: Iterable[tuple[Any, Wanted]]) -> None:
         for declaration in wanted.values():
             this = settings_of(owner), declaration
             if this not in answered:
-                with telling(declaration.section):
+                with in_section(declaration.section):
                     ask(declaration, this[0])
                 answered.append(this)
 
 
-def tell_of_another(owner: Any, opening: Opening) -> None:
-    """Log, once an app, that *opening* is another one than what *owner* declares by that name.
+def warn_of_another(owner: Any, opening: Opening) -> None:
+    """Warn in the log, once an app, that *opening* is not what *owner* declares by that name.
 
-    That is what ``Store('hits')`` says where the settings' ``[store.hits]`` lead elsewhere.
+    So it is with ``Store('hits')`` where the settings' ``[store.hits]`` lead elsewhere.
     """
     declaration = declared_by(owner).get(opening.name.lower())
-    if declaration is None or opening.name in _told.get(app_of(owner), ()):
+    if declaration is None or opening.name in _warned.get(app_of(owner), ()):
         return
     kind, settings = declaration.kind, settings_of(owner)
     if issubclass(opening.cls, CounterBackend) != (kind == "counter"):
         return
     unsaid = chosen(Declaration(kind, "", opening.name, None, {}), settings)
     if _place(opening) == _place(unsaid) != _place(chosen(declaration, settings)):
-        _told.setdefault(app_of(owner), set()).add(opening.name)
+        _warned.setdefault(app_of(owner), set()).add(opening.name)
         logger.warning(_ANOTHER, kind.capitalize(), opening.name, declaration.section, opening.name)
 
 
@@ -108,9 +97,9 @@ def _place(opening: Opening) -> Opening:
     return opening._replace(options=shared(opening.options))
 
 
-_told: "weakref.WeakKeyDictionary[Any, set[str]]" = weakref.WeakKeyDictionary()
+_warned: "weakref.WeakKeyDictionary[Any, set[str]]" = weakref.WeakKeyDictionary()
 
 _ANOTHER = (
-    "%s(%r) is another one than [%s] of the settings declares, and keeps what it is given "
-    "elsewhere: write declared(%r) for that one"
+    "%s(%r) is not the one that [%s] of the settings declares, and keeps its data elsewhere: write "
+    "declared(%r) to get that one"
 )
