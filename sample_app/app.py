@@ -9,6 +9,7 @@ from bottle import Bottle
 from napixd_store import Unavailable
 from napixd_store_bottle import StorePlugin
 from sample_app import api, editing, pages, strangers, web
+from sample_app.limits import limit_in
 
 SHIPPED = Path(__file__).with_name("app.ini")
 
@@ -19,11 +20,12 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
     plugin = app.install(StorePlugin(config=settings))
     app.default_error_handler = web.error
     names = app.config.get("desk.names", "").lower().split()
+    limit = limit_in(app.config.get("desk.limit", ""))
     app.add_hook("before_request", partial(strangers.refuse_strangers, names))
     app.add_hook("before_request", web.refuse_broken_path)
     app.add_hook("after_request", web.protect)
 
-    app.post("/tickets", callback=api.create)
+    app.post("/tickets", callback=partial(api.create, limit))
     app.get("/tickets", callback=api.listing)
     app.get("/tickets/<id>", callback=api.show)
     app.put("/tickets/<id>", callback=api.replace)
@@ -36,7 +38,7 @@ def make_app(settings: str | Path = SHIPPED) -> Bottle:
     app.get("/", callback=pages.listing, page=True)
     app.get("/show/<id>", callback=pages.show, page=True)
     app.get("/new", callback=editing.new, page=True)
-    app.post("/new", callback=editing.create, page=True)
+    app.post("/new", callback=partial(editing.create, limit), page=True)
     app.get("/edit/<id>", callback=editing.edit, page=True)
     app.post("/edit/<id>", callback=editing.change, page=True)
     app.post("/status/<id>", callback=editing.turn, page=True)

@@ -15,6 +15,9 @@ from sample_app.web import fields
 
 Secrets = StoreBackend[str]
 
+Drafts = StoreBackend[dict[str, str]]
+"""Token of a browser -> the fields of a form that it could not hand in."""
+
 COOKIE = "desk"
 REFUSED = (
     "this form was not made for this browser, or too long ago, so nothing was changed: load the "
@@ -30,6 +33,12 @@ def token(forms: Secrets) -> str:
         https = request.urlparts.scheme == "https"
         response.set_cookie(COOKIE, browser, path="/", httponly=True, samesite="lax", secure=https)
     return signed(browser, forms)
+
+
+def known(forms: Secrets) -> str:
+    """Return the token of this browser; "", which is no key of a store, if it has none yet."""
+    browser = request.get_cookie(COOKIE)
+    return signed(browser, forms) if browser else ""
 
 
 def received(forms: Secrets) -> dict[str, str]:

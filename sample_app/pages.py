@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from bottle import HTTPError, HTTPResponse, request, response, static_file
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from napixd_store import CounterBackend
 from sample_app import desk
@@ -35,15 +36,12 @@ def listing(tickets: Tickets) -> str:
         wanted = query(Search)
     except HTTPError as exc:
         raise HTTPError(400, ODD) from exc
-    found, total = desk.page(wanted, tickets)
-    last = max(1, -(-total // wanted.per_page))
     return render(
         "list",
-        tickets=found,
-        total=total,
+        page=desk.newest(wanted, tickets),
+        total=len(tickets),
         wanted=wanted,
-        last=last,
-        page=elsewhere(wanted),
+        elsewhere=elsewhere(wanted),
         address=address,
         ago=ago,
         done=done(),
@@ -78,10 +76,10 @@ def address(page: str, id: str) -> str:
     return f"/{page}/{quote(id, safe='')}"
 
 
-def elsewhere(wanted: Search) -> Callable[[int], str]:
-    """Return what gives the address of another page of the same search."""
-    said = {name: value for name, value in to_builtins(wanted).items() if value}
-    return lambda number: "/?" + urlencode({**said, "page": number})
+def elsewhere(wanted: Search) -> Callable[..., str]:
+    """Return what gives the address of another page of the same search, from a place on."""
+    said = to_builtins(replace(wanted, older="", newer=""))
+    return lambda **place: "/?" + urlencode({k: v for k, v in {**said, **place}.items() if v})
 
 
 def ago(at: datetime) -> str:

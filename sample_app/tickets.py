@@ -11,12 +11,15 @@ T = TypeVar("T", bound=Struct)
 Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 Status = Literal["open", "closed"]
 Time = Annotated[datetime, Meta(tz=True)]
+Version = Annotated[str, Meta(pattern=r'^"[^"]+"$')]
+Place = Annotated[str, Meta(pattern=r"^(scp-[0-9]{3,18})?\Z")]
+"""The id of the ticket beside which a page begins; nothing: at the beginning."""
 
 FIELDS = (
     "a ticket has a title (1 to 200 characters, and not only blanks), a body (text) and a status "
     "(open or closed)"
 )
-FILTERS = "the list takes status (open or closed), page (1 or more) and per_page (1 to 100)"
+FILTERS = "the list takes status (open or closed), after (an id) and per_page (1 to 100)"
 AT_FIELD = {"title": "Give it a title: 1 to 200 characters, and not only blanks."}
 """What a form says at a field whose content is wrong."""
 
@@ -54,14 +57,14 @@ class Draft(Struct, forbid_unknown_fields=True):
 class Revision(Draft, kw_only=True):
     """A whole ticket, as the form for an old one brings it."""
 
-    seen: Time
-    """When the ticket had last been changed as the form was made."""
+    version: Version
+    """The tag of what the form was made of."""
 
 
 class Seen(Struct):
     """The answer to the question whether to delete a ticket."""
 
-    seen: Time
+    version: Version
     """As that of a `Revision`."""
 
 
@@ -77,8 +80,13 @@ class Listing(Struct, kw_only=True, forbid_unknown_fields=True):
     """Which tickets a program wants to see."""
 
     status: Status | UnsetType = UNSET
-    page: Annotated[int, Meta(ge=1)] = 1
+    after: Place = ""
     per_page: Annotated[int, Meta(ge=1, le=100)] = 20
+
+    @property
+    def searches(self) -> bool:
+        """Whether some tickets are not wanted, so that it takes more of them to fill a page."""
+        return self.status is not UNSET
 
     def wants(self, ticket: Ticket | Unreadable) -> bool:
         """Say whether *ticket* belongs on the list."""
@@ -90,8 +98,14 @@ class Search(Struct, kw_only=True):
 
     q: str = ""
     status: Status | Literal[""] = ""
-    page: Annotated[int, Meta(ge=1)] = 1
+    older: Place = ""
+    newer: Place = ""
     per_page: Annotated[int, Meta(ge=1, le=100)] = 20
+
+    @property
+    def searches(self) -> bool:
+        """Whether some tickets are not wanted, so that it takes more of them to fill a page."""
+        return bool(self.q or self.status)
 
     def wants(self, ticket: Ticket | Unreadable) -> bool:
         """Say whether *ticket* belongs on the list: it says *q* somewhere, in any case."""

@@ -11,7 +11,7 @@
       <p>It cannot be brought back.{{" You can close it instead, and it stays to be read." if ticket.status == "open" else ""}}</p>
       <form method="post" action="{{address("delete", ticket.id)}}">
         <input type="hidden" name="token" value="{{token}}">
-        <input type="hidden" name="seen" value="{{seen}}">
+        <input type="hidden" name="version" value="{{version}}">
         <p class="actions">
           <button class="danger">Delete</button>
           <a href="{{address("show", ticket.id)}}">Keep it</a>

@@ -15,7 +15,7 @@
     <form class="card" method="post" action="{{address("edit", id) if id else "/new"}}">
       <input type="hidden" name="token" value="{{token}}">
 % if id:
-      <input type="hidden" name="seen" value="{{fields.get("seen", "")}}">
+      <input type="hidden" name="version" value="{{fields.get("version", "")}}">
 % end
       <label for="title">Title</label>
 % if "title" in problems:

@@ -1,5 +1,5 @@
 % rebase("layout", title="Tickets", here="/", done=done)
-% searched = wanted.q or wanted.status
+% searched = wanted.searches
 % if not total and not searched:
     <div class="card empty">
       <img src="/static/icon.svg" alt="" width="72" height="72">
@@ -28,16 +28,18 @@
       <button class="quiet">Search</button>
     </form>
     <p class="count">
-% if total:
-      {{total}} {{"ticket" if total == 1 else "tickets"}}{{" found" if searched else ""}}, the newest first
-% else:
+% if searched and not page.rows:
       No ticket says that. <a href="/">Show all tickets</a>
+% elif searched:
+      What says so, the newest first; a search looks through all {{total}} tickets
+% else:
+      {{total}} {{"ticket" if total == 1 else "tickets"}}, the newest first
 % end
     </p>
 % end
-% if tickets:
+% if page.rows:
     <ol class="tickets">
-% for ticket in tickets:
+% for ticket in page.rows:
       <li>
 % if ticket.status == "unreadable":
         <strong>This ticket cannot be read</strong>
@@ -52,20 +54,16 @@
 % end
     </ol>
 % end
-% if last > 1 or wanted.page > 1:
+% if page.newer or page.older or wanted.older:
     <nav class="pages" aria-label="Pages">
-% if wanted.page > 1:
-      <a rel="prev" href="{{page(min(wanted.page - 1, last))}}">Newer</a>
+% if page.newer or wanted.older:
+      <a rel="first" href="{{elsewhere()}}">Newest</a>
 % end
-% numbers = sorted({1, min(wanted.page, last), last})
-% for before, number in zip([0, *numbers], numbers):
-% if number > before + 1:
-      <span>…</span>
+% if page.newer:
+      <a rel="prev" href="{{elsewhere(newer=page.newer)}}">Newer</a>
 % end
-      <a href="{{page(number)}}" aria-label="Page {{number}}"{{!' aria-current="page"' if number == wanted.page else ""}}>{{number}}</a>
-% end
-% if wanted.page < last:
-      <a rel="next" href="{{page(wanted.page + 1)}}">Older</a>
+% if page.older:
+      <a rel="next" href="{{elsewhere(older=page.older)}}">Older</a>
 % end
     </nav>
 % end
