@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from napixd_store import Conflict, OutcomeUnknown, StoreError
+from napixd_store import Conflict, OutcomeUnknown, StoreError, transaction
 from napixd_store.connections import close_all
 from tests.descriptors import targets
 from tests.harness.interrupts import Ended
@@ -123,6 +123,9 @@ def _refuses(error: BaseException) -> bool:
     return isinstance(error, StoreError) and not isinstance(error, Conflict)
 
 
+DAY = 86_400.0
+"""Seconds; nobody lives to see the end of it."""
+
 LISTS, INTS, NEW = "abcdef", "xyz", "uvw"
 BASE: dict[str, Any] = {**{key: [0] for key in "abcde"}, "x": 1, "y": 2}
 
@@ -179,9 +182,26 @@ class KeptStore(Kept):
             self._step("incr", lambda: s.incr(number, n), lambda d: _incr(d, number, n)),
             self._step("edit", lambda: _edit(s, listed, n), lambda d: _edited(d, listed, n)),
             self._step("get_many", lambda: s.get_many(several), lambda d: _among(d, several)),
+            self._step(
+                "put", lambda: s.put(key, value, expires_in=DAY), lambda d: d.update({key: value})
+            ),
+            self._step("touch", lambda: s.touch(key, expires_in=DAY), lambda d: key in d),
+            self._step("add", lambda: s.add(new, n, expires_in=DAY), lambda d: _added(d, new, n)),
+            self._step(
+                "compute", lambda: s.compute(number, _plus(n), 0), lambda d: _incr(d, number, n)
+            ),
+            self._step(
+                "delete_many", lambda: s.delete_many(several), lambda d: _deleted(d, several)
+            ),
             Step("save", s.save, lambda state: [(None, (state[0], state[0]))]),
             Step("reload", s.reload, lambda state: [(None, (state[1], state[1]))]),
         ]
+        if not self.store.writeback:
+            steps.append(
+                self._step(
+                    "transaction", lambda: _transact(s, new, gone), lambda d: _move(d, new, gone)
+                )
+            )
         if self.alone:
             steps += [
                 self._step("len", lambda: len(s), len),
@@ -223,6 +243,31 @@ def _edit(store: Any, key: str, n: int) -> None:
 
 def _edited(content: dict[str, Any], key: str, n: int) -> None:
     content.setdefault(key, []).append(n)
+
+
+def _transact(store: Any, new: str, gone: str) -> int:
+    with transaction(store) as inside:
+        return _move(inside, new, gone)
+
+
+def _move(content: Any, new: str, gone: str) -> int:
+    content[new] = content.pop(gone)
+    for key in LISTS:
+        if key in content:
+            content[key].append(0)
+    return sum(key in content for key in INTS)
+
+
+def _plus(n: int) -> Callable[[int], int]:
+    return lambda number: number + n
+
+
+def _added(content: dict[str, Any], key: str, n: int) -> bool:
+    return key not in content and content.setdefault(key, n) is n
+
+
+def _deleted(content: dict[str, Any], keys: Any) -> int:
+    return sum(content.pop(key, None) is not None for key in keys)
 
 
 def _incr(content: dict[str, Any], key: str, by: int) -> Any:

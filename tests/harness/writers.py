@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napixd_store import Counter, Store
+from napixd_store import Counter, Store, transaction
 from tests.processes import fork
 
+_DAY = 86_400.0
 _UNREADABLE = -1
 _number = struct.Struct("q")
 
@@ -41,7 +42,10 @@ class Writer:
 
 
 class StoreWriter(Writer):
-    """Saves of one key and of several, with values of all sizes and deletions among them."""
+    """Saves of one key and of several, with values of all sizes and deletions among them.
+
+    Every other one has a deadline, which none of them lives to see.
+    """
 
     backend: str
     options: Mapping[str, Any] = {}
@@ -62,7 +66,7 @@ class StoreWriter(Writer):
             if value is None:
                 self.store.pop(key, None)
             else:
-                self.store[key] = value
+                self.store.put(key, value, expires_in=_DAY if number % 2 else None)
         self.store.save()
 
     @staticmethod
@@ -120,6 +124,41 @@ class SQLiteWriter(StoreWriter):
     def write(self, number: int) -> None:
         assert self.counter.increment() == number
         super().write(number)
+
+
+class TransferWriter(Writer):
+    """Transactions over two collections: each has the same number, and one the entry of it."""
+
+    backend: str
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        place = {"path": folder / "it.sqlite"} if self.backend == "SQLite" else {"root": folder}
+        self.stores = [
+            Store(name, self.backend, writeback=False, **place) for name in ("left", "right")
+        ]
+
+    def found(self) -> int:
+        left, right = (store.snapshot() for store in self.stores)
+        number = left.get("number", 0)
+        assert right.pop("number", 0) == number, "half of a step"
+        assert right == ({f"slot {number}": "x" * (number % 50 * 20)} if number else {})
+        return int(number)
+
+    def write(self, number: int) -> None:
+        with transaction(*self.stores) as (left, right):
+            assert left.get("number", 0) == right.get("number", 0) == number - 1
+            left["number"] = right["number"] = number
+            right.pop(f"slot {number - 1}", None)
+            right[f"slot {number}"] = "x" * (number % 50 * 20)
+
+
+class FileTransferWriter(TransferWriter):
+    backend = "File"
+
+
+class SQLiteTransferWriter(TransferWriter):
+    backend = "SQLite"
 
 
 class RenameWriter(Writer):

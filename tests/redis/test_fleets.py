@@ -60,6 +60,18 @@ def test_collections_lie_all_over_the_cluster(
     close_all()
 
 
+def test_counters_lie_all_over_the_cluster_and_are_listed_together(
+    cluster: list[Running], prefix: str
+) -> None:
+    options = reaching(cluster, prefix)
+    counters = [Counter(f"c{n}", backend="Redis", **options) for n in range(30)]
+    for counter in counters:
+        counter.increment()
+    counters.pop().drop()
+    assert type(counters[0]).counters(options) == sorted(counter.name for counter in counters)
+    close_all()
+
+
 def test_a_node_asked_without_the_option_says_that_it_is_a_cluster(cluster: list[Running]) -> None:
     counters = [Counter(f"c{n}", backend="Redis", port=cluster[0].port) for n in range(20)]
     with pytest.raises(ConfigError, match="cluster=true"):

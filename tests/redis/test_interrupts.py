@@ -18,10 +18,14 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import pytest
+import redis
 
 from napixd_store import Counter, OutcomeUnknown, Store, Unavailable
-from napixd_store.backends.redis import wires
+from napixd_store.backends.redis import driver
+from napixd_store.backends.redis.exchanges import connect
+from tests.harness.interrupts import EXCEPTIONS, interruptions
 from tests.redis.calls import Call, prepared
+from tests.redis.servers import Running
 from tests.sizes import size
 
 BACKENDS = ["Redis", "RedisHash", "RedisKey"]
@@ -179,7 +183,7 @@ def test_what_cannot_be_told_from_a_failure_of_the_server_is_told_truly(
 def test_a_command_in_parts_may_be_applied_only_once_its_last_part_may_have_left(
     reach: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wires, "_PART", 8)  # bytes
+    monkeypatch.setattr(driver, "_PART", 8)  # bytes
     store = Store("c", "RedisHash", writeback=False, **reach)
     long = {f"key {n}": n for n in range(4)}
     told = set()
@@ -219,3 +223,19 @@ def test_a_handler_may_use_the_store_that_it_interrupts(
             break
     assert numbers == list(range(1, len(numbers) + 1))
     assert counter.value == len(numbers)
+
+
+@pytest.mark.parametrize("kind", [redis.Connection, redis.UnixDomainSocketConnection])
+def test_who_keeps_an_interrupt_keeps_no_socket_that_was_being_connected(
+    server: Running, kind: type
+) -> None:
+    """As a list of errors does: the frames of its traceback may be all that knows the socket."""
+    unix = kind is redis.UnixDomainSocketConnection
+    to = {"path": server.socket} if unix else {"host": server.host, "port": server.port}
+    connection = driver.new_connection(kind, **to)
+    connect(connection, 5.0)
+    connection.disconnect()
+    before = descriptors()
+    for ended in interruptions(lambda: connect(connection, 5.0), *EXCEPTIONS):
+        connection.disconnect()
+        assert descriptors() <= before, ended

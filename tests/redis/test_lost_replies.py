@@ -63,25 +63,29 @@ class Faults:
             self.contradicted += state != call.after or result != call.returns
 
 
+@pytest.mark.parametrize("expires_in", [None, 3600])
 @pytest.mark.parametrize("backend", ["Redis", "RedisHash", "RedisKey"])
 def test_a_lost_reply_is_never_a_silent_double(
-    server: Running, reach: Mapping[str, Any], backend: str, record: Record
+    server: Running, reach: Mapping[str, Any], backend: str, expires_in: int | None, record: Record
 ) -> None:
     with before(server.port) as proxy:
         direct = {"backend": backend, **reach}
         through = {"backend": backend, "host": "127.0.0.1", "port": proxy.port}
         through |= {"prefix": reach["prefix"], "connect_timeout": CONNECT, "timeout": REPLY}
-        store, truth = (Store("c", writeback=False, **each) for each in (through, direct))
+        store, truth = (
+            Store("c", writeback=False, expires_in=expires_in, **each) for each in (through, direct)
+        )
         counter, true = (Counter("c", **each) for each in (through, direct))
         faults = Faults(proxy)
         for number in range(10**6):
             kind = KINDS[number % len(KINDS)]
             call = prepared(kind, number, store, counter, truth, true)
             until(lambda: _agree(counter, true))  # from now on a connection is there, and idle
+            store._connection.now()  # and the time is known: else a fault would hit the asking
             faults.inject(call, (OutcomeUnknown, Unavailable))
             if faults.hit >= FAULTS // 3 + 1:
                 break
-        record(backend, faults)
+        record(f"{backend}, expires_in={expires_in}", faults)
         assert (faults.doubles, faults.contradicted) == (0, 0)
         assert faults.unknown > FAULTS // 10
         assert faults.slowest <= CONNECT + REPLY + SLACK

@@ -116,8 +116,8 @@ def test_plain_values_are_plain_for_other_programs(
         server.ask("GET", f"{prefix}:key:{{users}}:ann"),
     ]
     assert [json.loads(record) for record in stored] == [value, value]
-    assert json.loads(server.ask("GET", f"{prefix}:blob:{{users}}")) == {"ann": value, "=17": 5}
-    assert server.ask("HGET", f"{prefix}:hash:{{users}}", "=17") == b"5"
+    assert json.loads(server.ask("GET", f"{prefix}:blob:{{users}}")) == {"ann": value, "=b17": 5}
+    assert server.ask("HGET", f"{prefix}:hash:{{users}}", "=b17") == b"5"
     assert server.ask("GET", f"{prefix}:counter:{{ids}}") == b"7"
 
 

@@ -123,10 +123,13 @@ def test_every_name_leads_to_its_class() -> None:
         RedisKeyStore: ("RedisKey", "RedisKeyStore", f"{old}RedisKeyBackend"),
     }
     for cls, names in stores.items():
-        assert {resolve_store(name) for name in names} == {cls}
-        assert {resolve_counter(name) for name in names} == {RedisCounter}
+        for name in names:
+            # Who calls it as the original did gets ours, which looks for the original's data.
+            assert issubclass(resolve_store(name), cls)
+            assert (resolve_store(name) is cls) == ("." not in name)
+            assert issubclass(resolve_counter(name), RedisCounter)
     for name in (f"{old}RedisCounterBackend", f"{old}RedisCounter", "RedisCounter"):
-        assert resolve_counter(name) is RedisCounter
+        assert issubclass(resolve_counter(name), RedisCounter)
 
 
 def run(code: str, **environment: str) -> str:

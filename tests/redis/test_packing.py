@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napixd_store import Counter, Store
-from napixd_store.backends.redis import wires
+from napixd_store.backends.redis import driver
 
 ARGUMENTS = st.one_of(st.binary(), st.text(), st.integers(), st.just(b"x" * (2**16 + 1)))
 
@@ -19,8 +19,8 @@ def test_the_parts_together_are_the_command_and_the_last_is_small(
     command: tuple[Any, ...], limit: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wires, "_PART", limit)
-        parts = list(wires.parts(command))
+        patch.setattr(driver, "_PART", limit)
+        parts = list(driver.parts(command))
     assert b"".join(parts) == hiredis.pack_command(command)
     assert all(parts)
     assert len(parts[-1]) <= 2 * limit + 40  # what may stand before and around one argument

@@ -1,5 +1,6 @@
 """The rights that the docs tell to give a user: enough, and not one too many."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,12 +35,23 @@ def all_that_a_user_does(backend: str, options: dict[str, Any]) -> None:
         store.save()
         assert dict(store.items()) == store.snapshot() == {"a": 2, "c": {"n": 2}}
         assert store.get_many(["a", "x"]) == {"a": 2}
+        assert ("a" in store, set(store)) == (True, {"a", "c"})
+        assert [key for key, _value in store.range(limit=1)] == ["a"]
+        assert [key for key, _value in store.range(reverse=True)] == ["c", "a"]
+        store.put("ends", 1, expires_in=0.3)
+        assert store.touch("a", expires_in=60)
+        store.save()
+        time.sleep(0.5)
+        assert len(store) == 2
+        assert type(store)("c", {**options, "writeback": False}).sweep() == 1
         store.popitem()
         store.save()
         assert type(store).collections(options) == ["c"]
         store.drop()
     counter = Counter("c", backend=backend, **options)
     assert (counter.increment(), counter.reset(), counter.value) == (1, 1, 0)
+    assert type(counter).counters(options) == ["c"]
+    counter.drop()
 
 
 def test_each_backend_has_a_line() -> None:

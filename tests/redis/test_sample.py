@@ -15,9 +15,9 @@ from tests.sample.service import Service, kept_in, settings
 @pytest.mark.parametrize(
     ("backend", "read"),
     [
-        ("RedisHash", ["HGET", "napixd:hash:{tickets}", "scp-001"]),
-        ("RedisHashKey", ["HGET", "napixd:hash:{tickets}", "scp-001"]),
-        ("RedisKey", ["GET", "napixd:key:{tickets}:scp-001"]),
+        ("RedisHash", ["HGET", "napixd:hash:{tickets}", "=a1"]),
+        ("RedisHashKey", ["HGET", "napixd:hash:{tickets}", "=a1"]),
+        ("RedisKey", ["GET", "napixd:key:{tickets}:=a1"]),
         ("Redis", ["GET", "napixd:blob:{tickets}"]),
     ],
 )
@@ -40,7 +40,7 @@ def test_the_desk_keeps_its_tickets_on_redis_by_settings_alone(
         assert [service.request("GET", path)[1] for path in paths] == before
         assert service.request("POST", "/tickets", {"title": "next"})[1]["id"] == "scp-004"
     kept = json.loads(server.ask(*read))
-    assert (kept["scp-001"] if backend == "Redis" else kept) == tickets[0]
+    assert (kept["=a1"] if backend == "Redis" else kept) == tickets[0]
     assert server.ask("GET", "napixd:counter:{ticket-id}") == b"4"
     assert list(tmp_path.glob("var*")) == []
 
