@@ -94,17 +94,20 @@ def serve(server: str, app: Bottle, options: list[str]) -> None:
     if server == "uwsgi":
         _uwsgi(app, options)
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     if server == "waitress":
         from waitress import create_server
 
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         waitress = create_server(app, host="127.0.0.1", port=0, threads=THREADS)
         tell(int(waitress.effective_port))
         waitress.run()
     else:
+        from gevent import signal_handler
         from gevent.pywsgi import WSGIServer
 
         gevent = WSGIServer(("127.0.0.1", 0), app, log=None)
+        # Python's own handlers may run in the middle of gevent's loop, or when that wakes up next.
+        signal_handler(signal.SIGTERM, gevent.stop)
         gevent.start()
         tell(gevent.server_port)
         gevent.serve_forever()

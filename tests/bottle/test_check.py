@@ -121,6 +121,15 @@ def spoil(collection: str, root: Path) -> None:
     [
         ({"store.users.backend": "Memry"}, NoSuchStoreBackend, "store.users: .*'Memory'"),
         ({"store.users.pth": "x"}, ConfigError, "store.users: .*'pth'.*'path'"),
+        *(
+            ({"store.users.expires_in": text}, ConfigError, rf"^store\.users: .*{said}")
+            for text, said in {
+                "-1": "'expires_in' must be above 0",
+                "nan": "'expires_in' must be above 0",
+                "soon": "'expires_in' must be float or timedelta or None, not the text",
+            }.items()
+        ),
+        ({"store.expires_in": "0"}, ConfigError, "'expires_in' must be above 0"),
         ({"counter.ids.collection": "x"}, ConfigError, "counter.ids: .*'collection'"),
         ({"store.2x.path": "x"}, ConfigError, "'store.2x.path'"),
         ({"store.backend": "Memry"}, NoSuchStoreBackend, "store: .*'Memory'"),
@@ -141,6 +150,20 @@ def test_what_needs_no_io_is_found_first():
 
 
 # --- routes ----------------------------------------------------------------------------------
+
+
+def test_a_counter_that_is_annotated_as_a_store_is_refused_and_the_other_way_round():
+    def wrong(ids: StoreBackend[Any] | None, users: CounterBackend) -> None:
+        """Is never called."""
+
+    for settings, said in (
+        ({"counter.ids.name": "i"}, r"GET /x: .*'ids' is annotated as a store, .*\[counter\.ids\]"),
+        ({"store.users.collection": "u"}, r"'users' is annotated as a counter, .*\[store\.users\]"),
+    ):
+        app = new_app({"store.backend": "Memory", **settings})
+        app.get("/x", callback=wrong)
+        with pytest.raises(ConfigError, match=said):
+            check(app)
 
 
 def test_a_wildcard_that_is_declared_too_is_found():
@@ -276,7 +299,7 @@ def test_settings_that_say_nothing_of_us_are_told_once(caplog):
         check(app)
         check(app)
     (said,) = caplog.messages
-    assert "load_config() passes over one that is not there" in said
+    assert "load_config() ignores one that is not there" in said
 
 
 # --- several apps ----------------------------------------------------------------------------

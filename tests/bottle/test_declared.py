@@ -162,7 +162,7 @@ def test_a_store_of_the_name_that_lies_elsewhere_says_so_once(caplog):
     app = app_with()
     app.get("/", callback=lambda: str(Store("hits").get("x")))
     (said,) = said_by(app, caplog)
-    assert said.startswith("Store('hits') is another one than [store.hits]")
+    assert said.startswith("Store('hits') is not the one that [store.hits]")
     assert "declared('hits')" in said
 
 

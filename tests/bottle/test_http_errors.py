@@ -12,7 +12,9 @@ from napixd_store import (
     CorruptData,
     CounterOverflow,
     InvalidKey,
+    LimitReached,
     OutcomeUnknown,
+    PreconditionFailed,
     ReadOnly,
     Store,
     StoreFull,
@@ -25,6 +27,8 @@ SETTINGS = {"store": {"backend": "Memory", "users": {"collection": "u"}}}
 OURS = [
     (Conflict("at /srv/x: changed", ["alice", 7]), 409, "'alice', 7: changed by somebody else"),
     (Conflict("at /srv/x: changed"), 409, "changed by somebody else"),
+    (PreconditionFailed("at /srv/x: not the version"), 412, "not in the version"),
+    (LimitReached("at /srv/x: the sum", 1.2), 429, "too often, so nothing was changed"),
     (Unavailable("/srv/x is silent"), 503, "does not answer: try again later"),
     (OutcomeUnknown("/srv/x broke off"), 503, "whether the last change was stored is not known"),
     (StoreFull("/srv/x is full"), 507, "no room left"),
@@ -60,9 +64,30 @@ def test_an_error_of_ours_has_a_status_and_a_readable_body(error, status, said, 
         answer = Client(app).get("/x")
     assert answer.status_code == status
     assert said in plain(answer.text)
-    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert ("Retry-After" in answer.headers) == (status in (429, 503))
     assert "/srv/x" not in answer.text  # where the data lies is the log's business
     assert f"GET /x answers {status}: {error}" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("after", "said"), [(0.001, "1"), (1, "1"), (1.2, "2"), (60.0, "60"), (None, None)]
+)
+def test_a_limit_says_after_how_many_whole_seconds_to_come_again(after, said):
+    app = new_app(SETTINGS)
+    app.get("/x", callback=raising(LimitReached("the sum", after)))
+    answer = Client(app).get("/x")
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (429, said)
+
+
+@pytest.mark.parametrize("writeback", [False, True], ids=["write-through", "write-back"])
+def test_a_handler_that_counts_its_calls_answers_so_many_and_no_more(writeback):
+    hits = {"collection": "h", "expires_in": "60", "writeback": writeback}
+    app = new_app({"store": {"backend": "Memory", "hits": hits}})
+    app.get("/<ip>", callback=lambda ip, hits: str(hits.incr(ip, at_most=3)))
+    client = Client(app)
+    assert [client.get("/a").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert 50 < int(client.get("/a").headers["Retry-After"]) <= 60
+    assert client.get("/b").text == "1"
 
 
 @pytest.mark.parametrize(

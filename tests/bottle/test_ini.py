@@ -51,11 +51,14 @@ def test_each_app_of_one_instance_gets_it(tmp_path, monkeypatch):
             "[store\nsecret = s3cret\n",
             r"line 1: the first \[section\] comes too late",
         ),
-        ("[store]\ns3cret\n s3cret\n[", "is no INI file"),
-        ("[store]\npath = a\n= s3cret\n", "is no INI file: line 3: neither"),
-        ("[store]\npath = a\npath = s3cret\n", "is no INI file: line 3: a key that already exists"),
+        ("[store]\ns3cret\n s3cret\n[", "is not an INI file"),
+        ("[store]\npath = a\n= s3cret\n", "is not an INI file: line 3: neither"),
+        (
+            "[store]\npath = a\npath = s3cret\n",
+            "is not an INI file: line 3: a key that already exists",
+        ),
         ("[store]\npath = s3cret$\n", r"\[store\] path: a '\$' that begins no.*write '\$\$'"),
-        (b"[store]\npath = \xff\n", "no text in UTF-8"),
+        (b"[store]\npath = \xff\n", "not text in UTF-8"),
         (None, "No such file or directory"),
     ],
 )

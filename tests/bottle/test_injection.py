@@ -249,7 +249,7 @@ def test_a_store_of_plain_values_keeps_what_any_store_keeps(app):
         "StoreBackend[Any] | None",
         "Optional[StoreBackend]",
     ],
-    ids=str,
+    ids=["Optional", "Union", "| None", "text", "text Optional"],
 )
 def test_an_optional_store_is_provided(app, hint):
     def show(notes=None):

@@ -14,7 +14,7 @@ from tests.descriptors import descriptors
 
 
 def test_the_door_is_what_all_says():
-    assert napixd_store_bottle.__all__ == ["StorePlugin", "declared"]
+    assert napixd_store_bottle.__all__ == ["StorePlugin", "declared", "if_match", "not_modified"]
 
 
 def test_it_speaks_the_second_plugin_api():

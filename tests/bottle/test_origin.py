@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from bottle import Bottle, request
+from bottle import Bottle, abort, request
 
 from napixd_store import StoreBackend
 from tests.bottle.client import Client, new_app
@@ -72,6 +72,18 @@ def test_so_is_a_key_of_the_url_that_no_store_takes(app):
 
 def show(id, tickets: StoreBackend[Any]):
     return tickets[id]
+
+
+def test_a_handler_that_knows_of_missing_keys_answers_the_same_to_one_that_no_store_takes(app):
+    def show_if_there(id, tickets: StoreBackend[Any]):
+        try:
+            return tickets[id]
+        except KeyError:
+            abort(404)
+
+    app.get("/<id>", callback=show_if_there)
+    client = Client(app)
+    assert [client.get(f"/{id}").status_code for id in ("missing", LONG)] == [404, 404]
 
 
 def test_so_is_a_text_of_a_form_that_is_too_large(app):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bottle import Bottle, HTTPResponse, response
 
-from napixd_store import Store, unit
+from napixd_store import Store, unit_of_work
 from napixd_store_bottle import StorePlugin
 from tests.bottle.client import Client, new_app, put_around
 
@@ -164,7 +164,7 @@ def test_a_thread_that_a_handler_starts_saves_by_itself(app, medium, kept):
     def work():
         store = Store("x", **medium, writeback=True)
         store["a"] = 1
-        assert unit.current() is None
+        assert unit_of_work.current() is None
         store.save()
 
     @app.get("/")

@@ -6,6 +6,10 @@ from typing import Any, ClassVar
 from napixd_store import OutcomeUnknown, StoreFull, Unavailable
 from napixd_store.backends.memory import MemoryStore
 from napixd_store.changes import Changes, Expected
+from napixd_store.deadline import deadline, stamped
+
+LATE = 10**13
+"""Milliseconds since 1970, in the year 2286."""
 
 
 class ContestedStore(MemoryStore[Any]):
@@ -15,15 +19,16 @@ class ContestedStore(MemoryStore[Any]):
 
     def _write(self, changes: Changes, expected: Expected) -> None:
         for text, record in expected.items():
-            if isinstance(record, bytes) and not record.endswith(b" " * self.rivals):
-                super()._write({text: record + b" "}, {})  # another record of an equal value
+            if isinstance(record, bytes) and (deadline(record) or LATE) < LATE + self.rivals:
+                longer = stamped(record, (deadline(record) or LATE) + 1)
+                super()._write({text: longer}, {})  # as a touch: the value is the same
         super()._write(changes, expected)
 
 
 class EmbattledStore(ContestedStore):
-    """The same, more often than anybody repeats."""
+    """The same, more often than anybody has patience for."""
 
-    rivals = 1_000
+    rivals = 1_000_000
 
 
 class LateStore(MemoryStore[Any]):
@@ -31,11 +36,12 @@ class LateStore(MemoryStore[Any]):
 
     rival: ClassVar[Callable[..., object] | None] = None
 
-    def pop(self, key: Any, *default: Any) -> Any:
+    def _write(self, changes: Changes, expected: Expected) -> None:
         rival, LateStore.rival = LateStore.rival, None
         if rival:
+            (key,) = changes
             rival(self, key)
-        return super().pop(key, *default)
+        super()._write(changes, expected)
 
 
 class UnavailableStore(MemoryStore[Any]):

@@ -169,11 +169,13 @@ def children(pid: int) -> list[int]:
 def all_tickets(service: Service) -> list[dict[str, Any]]:
     """Return the tickets of all pages."""
     tickets: list[dict[str, Any]] = []
+    after = ""
     while True:
-        page = len(tickets) // 100 + 1
-        status, answer = service.request("GET", f"/tickets?per_page=100&page={page}")
+        status, answer = service.request("GET", f"/tickets?per_page=100&after={after}")
         assert status == 200
         tickets += answer["tickets"]
-        if len(tickets) == answer["total"]:
+        after = answer["next"]
+        if after is None:
+            assert len(tickets) == answer["total"]
             return tickets
         assert len(answer["tickets"]) == 100

@@ -57,11 +57,18 @@ def walk(browser: Browser, folder: Path) -> Iterator[str]:
         status = "closed" if number % 3 else "open"
         ask("POST", "/tickets", {"title": f"No coffee in room {number}", "status": status})
     path = folder / "var" / "desk.sqlite"
-    Store("tickets", backend="SQLite", path=path)["scp-044"] = {"title": 7}
+    Store("tickets", backend="SQLite", path=path)[44] = {"title": 7}
     for page in (
-        *("/", "/?page=2", "/?q=nothing", "/new", "/show/scp-001?done=created", "/edit/scp-001"),
+        *(
+            "/",
+            "/?older=scp-020",
+            "/?q=nothing",
+            "/new",
+            "/show/scp-001?done=created",
+            "/edit/scp-001",
+        ),
         *("/delete/scp-001", "/counters"),
-        *("/show/scp-999", "/show/scp-044", "/?page=0", "/nowhere"),
+        *("/show/scp-999", "/show/scp-044", "/?older=x", "/nowhere"),
     ):
         browser.open(page)
         yield page

@@ -20,10 +20,11 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from sample_app.editing import DELETED
 from sample_app.web import HEADERS
 from tests.labs import need
 from tests.sample.hostile import TEXTS
-from tests.sample.service import TIMEOUT, Service
+from tests.sample.service import TIMEOUT, Service, kept_in, settings_shown
 from tests.sizes import size
 
 pytestmark = pytest.mark.lab
@@ -218,6 +219,34 @@ def test_who_is_overtaken_finds_what_was_typed(browser: Browser):
     browser.shows("h1", "No tea")
 
 
+def test_of_two_tabs_that_edit_and_delete_one_ticket_the_later_is_told(browser: Browser):
+    id = browser.service.request("POST", "/tickets", {"title": "No coffee"})[1]["id"]
+    driver = browser.driver
+    browser.open(f"/delete/{id}")
+    deleting = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    browser.open(f"/edit/{id}")
+    browser.fill("title", "No tea")
+    browser.press("Save changes")
+    browser.shows("h1", "No tea")
+    editing = driver.current_window_handle
+    driver.switch_to.window(deleting)
+    browser.press("Delete")
+    browser.shows(".card strong", "No tea")  # asked once more, about what it is now
+    driver.switch_to.window(editing)
+    browser.open(f"/edit/{id}")
+    browser.fill("title", "No milk")
+    driver.switch_to.window(deleting)
+    browser.press("Delete")
+    browser.shows("[role=status]", "The ticket is deleted.")
+    driver.switch_to.window(editing)
+    browser.press("Save changes")
+    browser.shows("[role=alert]", DELETED)
+    assert browser.find("[name=title]").get_attribute("value") == "No milk"
+    driver.close()
+    driver.switch_to.window(deleting)
+
+
 def test_who_types_a_title_of_blanks_is_taken_to_it_and_told(browser: Browser):
     browser.open("/new")
     browser.fill("title", "   ")
@@ -279,6 +308,31 @@ def test_a_form_on_another_site_changes_nothing(browser: Browser, tmp_path: Path
     assert browser.service.request("GET", "/tickets")[1]["total"] == 0
 
 
+def test_who_hands_in_too_much_reads_how_long_to_wait_and_finds_what_was_typed(
+    browser: Browser, tmp_path: Path
+):
+    section, limit = settings_shown()[0].split("\n\n", 1)[0], ("limit =", "limit = 1")
+    arguments = kept_in(tmp_path, f"{section}\n")
+    (tmp_path / "my.ini").write_text((tmp_path / "my.ini").read_text().replace(*limit))
+    with Service(tmp_path, *arguments) as service:
+        browser = Browser(browser.driver, service)
+        service.request("POST", "/tickets", {"title": "No coffee"})
+        browser.size(*PHONE)
+        browser.open("/new")
+        browser.fill("title", "No tea")
+        browser.press("Create ticket")
+        browser.shows(
+            "[role=alert]",
+            "Too many tickets came from your address lately: send the next in 60 minutes. "
+            "What you typed is not saved yet; it waits here for a day.",
+        )
+        assert browser.run("return document.documentElement.scrollWidth") <= PHONE[0]
+        assert browser.run(UNREADABLE)[1] == []
+        browser.open("/")
+        browser.open("/new")
+        assert browser.find("[name=title]").get_attribute("value") == "No tea"
+
+
 # --- how it looks ----------------------------------------------------------------------------
 
 UNREADABLE = """
@@ -333,7 +387,7 @@ def test_each_page_fits_and_can_be_read(
 
     for name, path in [
         ("list", "/"),
-        ("second", "/?page=2"),
+        ("second", "/?older=scp-020"),
         ("nothing", "/?q=nothing"),
         ("new", "/new"),
         ("show", f"/show/{id}?done=created"),

@@ -98,7 +98,7 @@ def test_the_navigation_marks_the_page_that_is_shown(desk: TestApp):
     ("path", "status"),
     [(path, 200) for path in [*PAGES, "/static/desk.css", "/static/icon.svg", "/tickets", "/stats"]]
     + [("/show/scp-999", 404), ("/tickets/scp-999", 404), ("/nowhere", 404), ("/broken", 500)]
-    + [("/?page=0", 400), ("/static/nothing", 404)],
+    + [("/?older=x", 400), ("/static/nothing", 404)],
 )
 def test_each_answer_has_the_headers_that_protect(desk: TestApp, path: str, status: int):
     desk.post_json("/tickets", {"title": "No coffee"})

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from napixd_store import ConfigError, Counter, Store
+from napixd_store.backends.memory import Memory
 from sample_app.app import make_app
 from sample_app.web import MAX_BODY
 from tests.sample import backends
@@ -118,7 +119,8 @@ def test_a_counter_that_was_reset_costs_no_ticket(desk: TestApp, tmp_path: Path)
 
 def test_the_list_is_paged_in_the_order_of_creation(desk: TestApp):
     ids = [post(desk, title=str(number))["id"] for number in range(5)]
-    pages = [desk.get(f"/tickets?page={page}&per_page=2").json for page in (1, 2, 3, 4)]
+    places = ["", ids[1], ids[3], ids[4]]
+    pages = [desk.get(f"/tickets?after={place}&per_page=2").json for place in places]
     assert [[ticket["id"] for ticket in page["tickets"]] for page in pages] == [
         ids[:2],
         ids[2:4],
@@ -126,24 +128,27 @@ def test_the_list_is_paged_in_the_order_of_creation(desk: TestApp):
         [],
     ]
     assert {(page["total"], page["per_page"]) for page in pages} == {(5, 2)}
+    assert [page["next"] for page in pages] == [ids[1], ids[3], None, None]
 
 
 def test_a_page_holds_20_tickets_unless_said_and_100_at_most(desk: TestApp, tmp_path: Path):
     ticket = post(desk, title="x")
     Store("tickets", backend="SQLite", path=tmp_path / "desk.sqlite").update(
-        {f"scp-{number:03}": {**ticket, "id": f"scp-{number:03}"} for number in range(2, 112)}
+        {number: {**ticket, "id": f"scp-{number:03}"} for number in range(2, 112)}
     )
     assert len(desk.get("/tickets").json["tickets"]) == 20
     assert len(desk.get("/tickets?per_page=100").json["tickets"]) == 100
-    assert len(desk.get("/tickets?per_page=100&page=2").json["tickets"]) == 11
+    assert len(desk.get("/tickets?per_page=100&after=scp-100").json["tickets"]) == 11
 
 
-def test_the_list_is_filtered_by_status_and_pages_count_what_is_left(desk: TestApp):
+def test_the_list_is_filtered_by_status_and_its_pages_go_on(desk: TestApp):
     for number in range(6):
         post(desk, title=str(number), status="closed" if number % 2 else "open")
-    answer = desk.get("/tickets?status=closed&page=2&per_page=2").json
-    assert [ticket["title"] for ticket in answer["tickets"]] == ["5"]
-    assert answer["total"] == 3
+    first = desk.get("/tickets?status=closed&per_page=2").json
+    assert [ticket["title"] for ticket in first["tickets"]] == ["1", "3"]
+    last = desk.get(f"/tickets?status=closed&per_page=2&after={first['next']}").json
+    assert [ticket["title"] for ticket in last["tickets"]] == ["5"]
+    assert (first["total"], last["next"]) == (6, None)
 
 
 def test_stats_count_by_status_and_name_the_next_id(desk: TestApp):
@@ -351,13 +356,16 @@ def test_a_wrong_method_is_not_allowed_and_the_right_are_named(
 @pytest.mark.parametrize(
     ("query", "place"),
     [
-        ("page=0", "$.page"),
-        ("page=-1", "$.page"),
-        ("page=", "$.page"),
-        ("page=one", "$.page"),
-        ("page=" + "9" * 5_000, "$.page"),
-        ("page=1.5", "$.page"),
-        ("page=NaN", "$.page"),
+        ("after=0", "$.after"),
+        ("after=scp-1", "$.after"),
+        ("after=scp-001%0A", "$.after"),
+        ("after=scp-" + "9" * 5_000, "$.after"),
+        ("per_page=", "$.per_page"),
+        ("per_page=one", "$.per_page"),
+        ("per_page=" + "9" * 5_000, "$.per_page"),
+        ("per_page=1.5", "$.per_page"),
+        ("per_page=NaN", "$.per_page"),
+        ("per_page=-1", "$.per_page"),
         ("per_page=0", "$.per_page"),
         ("per_page=101", "$.per_page"),
         ("status=gone", "$.status"),
@@ -375,7 +383,7 @@ def test_a_bad_query_is_refused_with_what_is_allowed(desk: TestApp, query: str, 
 
 def test_a_page_far_behind_the_last_is_empty(desk: TestApp):
     post(desk, title="No coffee")
-    assert desk.get("/tickets?page=" + "9" * 30).json["tickets"] == []
+    assert desk.get("/tickets?after=scp-" + "9" * 18).json["tickets"] == []
 
 
 # --- when the store fails --------------------------------------------------------------------
@@ -385,25 +393,34 @@ def backend(kind: type) -> str:
     return f"backend = tests.sample.backends.{kind.__name__}"
 
 
-@pytest.mark.parametrize("writeback", ["no", "yes"])
-def test_an_edit_repeats_itself_when_another_writer_gets_in(
-    make_desk: Callable[..., TestApp], writeback: str
-):
-    desk = make_desk(store=f"{backend(backends.ContestedStore)}\nwriteback = {writeback}")
+def test_an_edit_repeats_itself_when_another_writer_gets_in(make_desk: Callable[..., TestApp]):
+    desk = make_desk(store=backend(backends.ContestedStore))
     post(desk, title="No coffee")
     assert desk.patch_json("/tickets/scp-001", {"status": "closed"}).json["status"] == "closed"
     assert desk.get("/tickets/scp-001").json["status"] == "closed"
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_an_edit_that_others_always_get_in_the_way_of_is_a_conflict(
-    make_desk: Callable[..., TestApp], method: str
+def test_a_working_copy_that_another_writer_overtook_is_a_conflict(
+    make_desk: Callable[..., TestApp],
 ):
+    desk = make_desk(store=f"{backend(backends.ContestedStore)}\nwriteback = yes")
+    ticket = post(desk, title="No coffee")
+    body, headers = b'{"title":"No tea"}', {"Content-Type": ANY_JSON}
+    said = refused(desk, 409, "PATCH", "/tickets/scp-001", body=body, headers=headers)
+    assert "read again and repeat" in said
+    assert desk.get("/tickets/scp-001").json == ticket
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_an_edit_that_others_always_get_in_the_way_of_is_told_to_come_again(
+    make_desk: Callable[..., TestApp], method: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Memory, "timeout", 0.05)
     desk = make_desk(store=backend(backends.EmbattledStore))
     ticket = post(desk, title="No coffee")
     body, headers = b'{"title":"No tea"}', {"Content-Type": ANY_JSON}
-    said = refused(desk, 409, method, "/tickets/scp-001", body=body, headers=headers)
-    assert "read it again and repeat" in said
+    said = refused(desk, 503, method, "/tickets/scp-001", body=body, headers=headers)
+    assert "try again" in said
     assert desk.get("/tickets/scp-001").json == ticket
 
 

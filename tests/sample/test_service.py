@@ -61,11 +61,11 @@ def test_on_files_it_ends_cleanly_and_leaves_what_the_readme_names(
     root = tmp_path / "var" / "stores"
     assert {path.name for path in root.iterdir()} == kept
     if backend == "Directory":
-        document = json.loads((root / "tickets.store" / "scp-001.json").read_text())
+        document = json.loads((root / "tickets.store" / "=a1.json").read_text())
         assert document["record"] == ticket
     else:
         document = json.loads((root / "tickets.store.json").read_text())
-        assert document["records"] == {"scp-001": ticket}
+        assert document["records"] == {"=a1": ticket}
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
@@ -88,7 +88,7 @@ def test_the_tickets_are_plain_json_in_a_file_of_the_working_directory(
     row = "SELECT key, CAST(record AS TEXT) FROM records WHERE collection = 'tickets'"
     ((key, record),) = database.execute(row).fetchall()
     database.close()
-    assert (key, json.loads(record)) == ("scp-001", ticket)
+    assert (key, json.loads(record)) == ("=a1", ticket)
 
 
 def test_clients_that_change_one_ticket_at_once_lose_no_change(service: Service):
@@ -138,7 +138,7 @@ def test_a_settings_file_that_is_missing_stops_the_start(tmp_path: Path):
         ("[counter.ticket_id]\nname =\n", "counter.ticket_id"),
         ("backend = SQLite\n", "the first [section] comes too late"),
         ("[store]\nbackend = SQLite\nbackend = Memory\n", "already exists"),
-        (b"[store]\npath = \xff\n", "no text in UTF-8"),
+        (b"[store]\npath = \xff\n", "is not text in UTF-8"),
     ],
 )
 def test_settings_that_are_wrong_stop_the_start(tmp_path: Path, settings: str | bytes, said: str):
