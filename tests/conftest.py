@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +24,24 @@ hypothesis.settings.register_profile("hasty", project, phases=[hypothesis.Phase.
 hypothesis.settings.load_profile("project")
 
 
-LONGEST = ["test_state_machine", "test_values", "test_syscalls", "test_browser", "test_load"]
+def pytest_configure() -> None:
+    """Have signals do in processes that tests start what they do in a terminal.
+
+    Who runs the tests in the background may have them ignored, and that is inherited.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+LONGEST = [
+    "test_transactions",
+    "test_state_machine",
+    "test_values",
+    "test_syscalls",
+    "test_browser",
+    "test_load",
+]
 """Modules to begin with, lest one process works on one of them alone at the end."""
 
 

@@ -157,13 +157,13 @@ refused: st.SearchStrategy[Any] = st.builds(
 _characters = st.characters(exclude_categories=["Cs"])
 names = st.one_of(
     st.text(_characters, min_size=1, max_size=12),
-    st.text("=-0123456789", min_size=1, max_size=5),
+    st.text("=aABbRS0189", min_size=1, max_size=5),
     st.text("aA:/.*?[]{}=%\\\0é\u0301ßSsKk\u212aﬁfi ", min_size=1, max_size=6),
     st.integers(990, 1000).map(lambda length: "x" * length),
 )
 """Collections, counter names, and keys that are texts."""
 
-keys = names | st.integers() | st.integers(-99, 99) | st.integers(-(10**998), 10**999)
+keys = names | st.integers(-99, 99) | st.integers(-(2**63), 2**63 - 1)
 
 
 # --- what "the same" means -------------------------------------------------------------------

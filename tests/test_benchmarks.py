@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import files
+from benchmarks import files_of_others as others
 from benchmarks.measure import DIFFERENCE, RATIO, Comparison, Operation, Round, _row
 from tests.processes import fork
 
@@ -18,15 +18,15 @@ OLD, NEW = {"text": "old"}, {"text": "new" * 1000}
 
 
 def cached(folder: Path) -> Any:
-    return files.Cached(folder).cache.get("key")
+    return others.Cached(folder).cache.get("key")
 
 
 def cached_whole(folder: Path) -> Any:
-    return files.Cached(folder).cache.get("values")["key"]
+    return others.Cached(folder).cache.get("values")["key"]
 
 
 def pickled(folder: Path) -> Any:
-    return files.Pickled(folder).database.get("key")
+    return others.Pickled(folder).database.get("key")
 
 
 def shelved(folder: Path) -> Any:
@@ -45,11 +45,11 @@ def write_and_die(build: Callable[[Path], Any], verb: str, folder: Path) -> None
 @pytest.mark.parametrize(
     ("build", "verb", "read"),
     [
-        (files.Cached, "set", cached),
-        (files.CachedWhole, "save", cached_whole),
-        (files.Pickled, "set", pickled),
-        (files.PickledFile, "save", pickled),
-        (files.Shelf, "set", shelved),
+        (others.Cached, "set", cached),
+        (others.CachedWhole, "save", cached_whole),
+        (others.Pickled, "set", pickled),
+        (others.PickledFile, "save", pickled),
+        (others.Shelf, "set", shelved),
     ],
 )
 def test_who_is_said_to_survive_kill_9_does_and_nobody_else(
@@ -64,7 +64,7 @@ def test_a_shelf_is_empty_once_its_process_was_killed_between_the_two_steps_of_s
     tmp_path: Path,
 ):
     """The index is moved away, and then written anew: so what was acknowledged is lost."""
-    shelf = files.SyncedShelf(tmp_path)
+    shelf = others.SyncedShelf(tmp_path)
     shelf.update({"key": OLD})
     shelf.save([("key", NEW)])
     shelf.close()

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from napixd_store import StoreBackend
+from napixd_store import CounterBackend, StoreBackend
 from napixd_store.changes import Changes, Expected, unmet
+from napixd_store.connections import Connection
+from napixd_store.integers import in_range
 from napixd_store.testing import CounterContract, StoreContract
 
 
@@ -60,6 +62,37 @@ class DictStore(StoreBackend[Any]):
 class TestDictStore(StoreContract):
     backend = DictStore
     ordered = True
+
+
+class DictCounter(CounterBackend):
+    """The four methods of a counter, and nothing else."""
+
+    kept: ClassVar[dict[str, int]] = {}
+    _connection: Connection
+
+    def _value(self) -> int:
+        return self.kept.get(self.name, 0)
+
+    def _increment(self, by: int) -> int:
+        return self._connection.exclusively(self._add, by)
+
+    def _reset(self, to: int) -> int:
+        return self._connection.exclusively(self._exchange, to)
+
+    def _drop(self) -> None:
+        self._connection.exclusively(self.kept.pop, self.name, None)
+
+    def _add(self, by: int) -> int:
+        self.kept[self.name] = total = in_range(self._value() + by, self._where())
+        return total
+
+    def _exchange(self, to: int) -> int:
+        old, self.kept[self.name] = self._value(), to
+        return old
+
+
+class TestDictCounter(CounterContract):
+    backend = DictCounter
 
 
 class TestFileStore(StoreContract):

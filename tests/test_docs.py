@@ -26,7 +26,8 @@ import napixd_store
 from napixd_store import Counter, CounterBackend, Store, StoreBackend, connections
 from napixd_store.names import encode_key
 from napixd_store.serializers import JSONSerializer
-from napixd_store.serializers.tags import CONTAINERS, READERS
+from napixd_store.serializers.scalars import READERS
+from napixd_store.serializers.tags import CONTAINERS
 from napixd_store_bottle import StorePlugin
 from tests.labs import need
 from tests.markdown import blocks, commands
@@ -273,13 +274,19 @@ def test_the_sql_of_the_guarantees_is_the_layout_of_the_file(tmp_path: Path):
         shown.executescript(sql)
         assert layout(shown) == layout(ours)
         assert ours.execute("PRAGMA application_id").fetchone() == (0x4E505844,)
-        assert ours.execute("PRAGMA user_version").fetchone() == (1,)
+        assert ours.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def layout(database: sqlite3.Connection) -> Any:
-    """Return the tables of *database* with their columns."""
+    """Return the tables of *database* with their columns, and what it has besides."""
     tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    return {name: database.execute(f"PRAGMA table_info({name})").fetchall() for (name,) in tables}
+    columns = {
+        name: database.execute(f"PRAGMA table_xinfo({name})").fetchall() for (name,) in tables
+    }
+    others = database.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'view') AND sql IS NOT NULL"
+    )
+    return columns, {name: re.sub(r"--.*|\s+", " ", sql).split() for name, sql in others}
 
 
 # --- the mapping protocol --------------------------------------------------------------------

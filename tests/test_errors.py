@@ -15,6 +15,8 @@ from napixd_store import (
     InvalidKey,
     InvalidName,
     InvalidValue,
+    LimitReached,
+    NoSuchKey,
     OutcomeUnknown,
     StoreError,
     WrongType,
@@ -28,11 +30,15 @@ TREE: dict[str, set[type]] = {
     "ConfigError": {StoreError, ValueError},
     "InvalidName": {StoreError, ValueError, TypeError},
     "InvalidKey": {StoreError, ValueError, TypeError},
+    "NoSuchKey": {InvalidKey, KeyError},
     "InvalidValue": {StoreError, ValueError, TypeError},
     "WrongType": {StoreError, TypeError},
     "CounterOverflow": {StoreError, OverflowError},
+    "LimitReached": {StoreError},
     "CorruptData": {StoreError, ValueError},
+    "ImportRefused": {StoreError, ValueError},
     "Conflict": {StoreError},
+    "PreconditionFailed": {Conflict},
     "Unavailable": {StoreError, ConnectionError},
     "OutcomeUnknown": {StoreError, ConnectionError},
     "NotReplicated": {OutcomeUnknown},
@@ -77,6 +83,16 @@ def test_a_conflict_lists_its_keys_and_survives_a_process_border():
     assert (type(again), str(again), again.keys) == (Conflict, "changed", ["a", 17])
 
 
+def test_a_reached_limit_says_when_to_try_again_and_survives_a_process_border():
+    assert LimitReached("too many").retry_after is None
+    again = pickle.loads(pickle.dumps(LimitReached("too many", 2.5)))
+    assert (type(again), str(again), again.retry_after) == (LimitReached, "too many", 2.5)
+
+
+def test_a_key_that_none_can_be_is_told_as_a_sentence_although_it_is_a_key_error():
+    assert str(NoSuchKey("a key must not be empty")) == "a key must not be empty"
+
+
 # --- what is said, and what never is ---------------------------------------------------------
 
 SECRET = "s3cret-value"
@@ -99,6 +115,7 @@ def failures(medium: Medium) -> dict[str, Any]:
     return {
         "WrongType": lambda: store.incr("text"),
         "CounterOverflow": lambda: store.incr("top"),
+        "LimitReached": lambda: store.incr("top", 0, at_most=5),
         "InvalidValue": lambda: store.__setitem__("k", {"a": [SECRET, object()]}),
         "InvalidValue, too large": lambda: small.__setitem__("k", SECRET),
         "InvalidValue, of another type": lambda: typed.__setitem__("k", {"a": SECRET}),
@@ -107,12 +124,15 @@ def failures(medium: Medium) -> dict[str, Any]:
         "CorruptData, of another type": lambda: typed["text"],
         "CorruptData, no pickle": lambda: other["text"],
         "Conflict": conflict,
+        "PreconditionFailed": lambda: store.put("text", SECRET, if_match='"other"'),
         "KeyError": lambda: store["missing"],
         "KeyError, empty": lambda: medium.store().popitem(),
     }
 
 
-NAMED = ["WrongType", "CounterOverflow", "InvalidValue", "InvalidValue, too large", "Conflict"]
+NAMED = ["WrongType", "CounterOverflow", "LimitReached", "InvalidValue", "Conflict"]
+NAMED += ["PreconditionFailed"]
+NAMED += ["InvalidValue, too large"]
 NAMED += ["InvalidValue, of another type", "CorruptData, of another type", "CorruptData, no pickle"]
 
 
@@ -175,8 +195,10 @@ def test_code_that_knows_nothing_of_us_catches_them(tmp_path: Path):
     for built_in, ours, call in (
         (OverflowError, CounterOverflow, counter.increment),
         (TypeError, WrongType, lambda: store.incr("text")),
-        (TypeError, InvalidKey, lambda: store[None]),  # type: ignore[index]
-        (ValueError, InvalidKey, lambda: store[""]),
+        (TypeError, InvalidKey, lambda: store.incr(None)),  # type: ignore[arg-type]
+        (ValueError, InvalidKey, lambda: store.incr("")),
+        (KeyError, NoSuchKey, lambda: store[None]),  # type: ignore[index]
+        (ValueError, NoSuchKey, lambda: store[""]),
         (ValueError, InvalidValue, lambda: store.__setitem__("k", object())),
         (TypeError, InvalidName, lambda: medium.store("")),
     ):

@@ -24,6 +24,7 @@ from napixd_store import (
     StoreFull,
     filesystems,
 )
+from napixd_store.backends.files import journal
 from napixd_store.backends.files.filenames import encode
 from napixd_store.backends.files.root import open_root
 from napixd_store.connections import connect
@@ -171,7 +172,7 @@ def test_a_batch_that_cannot_be_finished_on_a_read_only_disk_is_told_and_finishe
 
 
 def _die_when_decided(store: Any) -> None:
-    store._carry_out = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    journal._carry_out = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     store.update(a=2, b=2)
 
 
@@ -579,7 +580,7 @@ def test_a_missing_checksum_is_named(kind, tmp_path):
     path = kind.made(tmp_path)
     written = json.loads(path.read_bytes())
     del written["sha256"]
-    corrupt(kind, path, json.dumps(written).encode(), 'no "sha256".*writes "sha256":null')
+    corrupt(kind, path, json.dumps(written).encode(), 'no "sha256".*put "sha256":null')
 
 
 NO_KEYS = {"": "must not be empty", "k" * 1_001: "at most 1000 characters", "=x": "begins with '='"}
@@ -591,7 +592,7 @@ def test_what_is_no_key_is_refused_with_its_place(text, tmp_path):
     corrupt(FILE, path, edited(path.read_bytes(), records={text: 1}), NO_KEYS[text])
 
 
-@pytest.mark.parametrize("text", ["k" * 1_001, "=x", "=007"])
+@pytest.mark.parametrize("text", ["k" * 1_001, "=x", "=b07"])
 def test_a_file_that_is_named_for_no_key_is_refused_with_its_place(text, tmp_path):
     path = KEY.made(tmp_path)
     other = path.with_name(f"{encode(text)}.json")

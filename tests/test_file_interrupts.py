@@ -16,7 +16,17 @@ from typing import Any
 
 import pytest
 
-from napixd_store import OutcomeUnknown, Store, StoreError, Unavailable, disk
+from napixd_store import (
+    Counter,
+    OutcomeUnknown,
+    Store,
+    StoreError,
+    Unavailable,
+    disk,
+    transaction,
+)
+from napixd_store.backends.files import FileStore, journal
+from napixd_store.operations import Place, backup, move
 from tests.files import PROMPT, each_kind, hold, is_locked, open_kind
 from tests.harness.crashes import CASES, Case, hidden
 from tests.processes import Signal, fork
@@ -85,7 +95,8 @@ class Interrupts:
         if self.case.fresh:
             shutil.rmtree(self.root, ignore_errors=True)
         elif self.case.backend != "Counter":
-            Store("c", self.case.backend, root=self.root, writeback=False).drop()
+            for name in self.case.names:
+                Store(name, self.case.backend, root=self.root, writeback=False).drop()
         self.case.build(self.root)
 
     def run(self) -> Iterator[str]:
@@ -126,7 +137,15 @@ class Interrupts:
             yield f"the next writer left {hidden(self.root)}"
 
 
-SOME = ["File set", "Directory set", "Directory update", "Directory drop", "Counter increment"]
+SOME = {
+    "File set",
+    "File transaction",
+    "Directory set",
+    "Directory update",
+    "Directory update-first-to-end",
+    "Directory drop",
+    "Counter increment",
+}
 
 
 @pytest.mark.usefixtures("unmeasured")  # its own profiling
@@ -221,9 +240,47 @@ def test_a_batch_that_is_decided_and_interrupted_is_finished_by_the_next_operati
         store.update(a=1, b=1)
         assert store["a"] == 1
         with monkeypatch.context() as patch:
-            patch.setattr(type(store), "_carry_out", lambda *_: signal.default_int_handler(0, None))
+            patch.setattr(journal, "_carry_out", lambda *_: signal.default_int_handler(0, None))
             with pytest.raises(KeyboardInterrupt):
                 store.update(a=2, b=2)
         assert hidden(tmp_path)
         assert read() == 2
         assert hidden(tmp_path) == []
+
+
+MEANWHILE: dict[str, Callable[[Path], object]] = {
+    "collections": lambda root: FileStore.collections({"root": root}),
+    "drop": lambda root: two_files(root)[1].drop(),
+    "len": lambda root: len(two_files(root)[1]),
+    "count": lambda root: Counter("ids", "File", root=root).increment(),
+    "back up": lambda root: backup(Place("File", root=root), root.parent / "backup"),
+    "move": lambda root: move(Place("File", root=root), Place("File", root=root.parent / "moved")),
+}
+"""What may come first after a step of two collections that is decided, and was interrupted."""
+
+
+def two_files(root: Path) -> list[Any]:
+    return [Store(name, "File", root=root, writeback=False) for name in ("one", "two")]
+
+
+@pytest.mark.parametrize("first", MEANWHILE)
+def test_whatever_comes_first_finds_all_of_a_step_that_is_decided(first, tmp_path, monkeypatch):
+    """A collection that the step makes is listed, moved and dropped, like any other."""
+    one, two = two_files(root := tmp_path / "root")
+    one["a"] = 1
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "_carry_out", lambda *_: signal.default_int_handler(0, None))
+        with pytest.raises(KeyboardInterrupt), transaction(one, two) as (from_one, to_two):
+            to_two["a"] = from_one.pop("a")
+    assert hidden(root)
+
+    answer = MEANWHILE[first](root)
+
+    assert hidden(root) == []
+    assert one == {}
+    assert two == ({} if first in ("drop", "move") else {"a": 1})
+    if first == "collections":
+        assert answer == ["two"]
+    if first in ("back up", "move"):
+        copied = {"back up": "backup", "move": "moved"}[first]
+        assert two_files(tmp_path / copied) == [{}, {"a": 1}]

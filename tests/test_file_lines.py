@@ -89,5 +89,5 @@ def test_what_another_program_sealed_is_read_or_refused_but_never_misread(store,
         assert ("a" in store, "b" in store) == ("a" in value, "b" in value)
         return
     for read in (store.snapshot, lambda: store["a"], lambda: len(store)):
-        with pytest.raises(CorruptData, match="its records are no object"):
+        with pytest.raises(CorruptData, match="its records are not a JSON object"):
             read()

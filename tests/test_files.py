@@ -6,6 +6,7 @@ import signal
 import time
 import unicodedata
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from napixd_store import (
     Store,
     StoreError,
     configure,
+    transaction,
 )
 from napixd_store.backends.files.filenames import decode, encode
 from tests.files import PROMPT, hold
@@ -36,7 +38,20 @@ def test_a_collection_is_one_readable_file_a_record_a_line(tmp_path):
         users.update({"bob": {"mail": "b@x.org"}, "alice": [1, 2], 17: "ß"})
     header, *lines = (tmp_path / "users.store.json").read_text().splitlines()
     assert header.startswith('{"napixd-store":1,"collection":"users","sha256":"')
-    assert lines == ["{", '"bob":{"mail":"b@x.org"},', '"alice":[1,2],', '"=17":"ß"', "}", "}"]
+    assert lines == ["{", '"bob":{"mail":"b@x.org"},', '"alice":[1,2],', '"=b17":"ß"', "}", "}"]
+
+
+def test_a_key_is_there_whoever_wrote_its_file_and_a_foreign_file_is_none(tmp_path):
+    store = Store("users", "Directory", root=tmp_path)
+    store["ann"] = "x" * 100_000
+    path = tmp_path / "users.store" / "ann.json"
+    members = json.loads(path.read_text())
+    path.write_text(json.dumps({**members, "sha256": None}, indent=1))
+    assert "ann" in store
+    assert list(store) == ["ann"]
+    path.write_text('{"napixd-store":1}\n')
+    with pytest.raises(CorruptData, match="it was left as it is"):
+        _ = "ann" in store
 
 
 def test_a_key_is_one_readable_file_in_the_folder_of_its_collection(tmp_path):
@@ -68,6 +83,30 @@ def test_opening_reading_and_dropping_nothing_make_no_file(backend, tmp_path):
     store.drop()
     assert Counter("ids", backend, root=tmp_path / "root").value == 0
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("backend", ["File", "Directory"])
+def test_a_transaction_that_changes_nothing_writes_no_file(backend, tmp_path):
+    stores = [
+        Store(name, backend, root=tmp_path, writeback=False) for name in ("there", "none", "new")
+    ]
+    there, *_ = stores
+    there.update(a=1, b=2)
+    before = _states(tmp_path)
+    for chosen in [[each] for each in stores] + [stores] * (backend == "File"):
+        with ExitStack() as stack:
+            entered: Any = stack.enter_context(transaction(*chosen))
+            for inside in entered if isinstance(entered, tuple) else (entered,):
+                assert "missing" not in inside
+                assert len(inside) == len(list(inside))
+                inside["c"] = 1
+                del inside["c"]
+    assert _states(tmp_path) == before
+
+
+def _states(folder: Path) -> dict[Path, tuple[int, int]]:
+    found = {path: path.stat() for path in (folder, *folder.rglob("*"))}
+    return {path: (facts.st_ino, facts.st_mtime_ns) for path, facts in found.items()}
 
 
 @pytest.mark.parametrize("backend", ["File", "Directory"])
@@ -205,7 +244,7 @@ def test_every_name_can_be_that_of_a_real_file(tmp_path, texts):
     assert len(os.listdir(tmp_path / "keys.store")) == len(texts)
 
 
-@pytest.mark.parametrize("text", ["users", "scp-001", "a_b", "2026-01-31", "v1.2", "k=v", "=17"])
+@pytest.mark.parametrize("text", ["users", "scp-001", "a_b", "2026-01-31", "v1.2", "k=v", "=b17"])
 def test_a_plain_name_is_its_own_file_name(text):
     assert encode(text) == text
 

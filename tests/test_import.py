@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NEVER = ["redis", "bottle", "sqlite3", "pickle", "inspect", "pytest", "click", "rich"]
+NEVER = ["redis", "bottle", "sqlite3", "hashlib", "pickle", "inspect", "pytest", "click", "rich"]
 """Drivers, frameworks and what only errors and special requests need. (msgspec loads some.)"""
 
 

@@ -1,5 +1,6 @@
 """Options: held against the signature of the function that takes them, and against its types."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import pytest
 from napixd_store import ConfigError, Counter, Store, connections
 from napixd_store.backends.sqlite import SQLiteStore
 from napixd_store.base import store_options
-from napixd_store.options import bind, declarations, nearest
+from napixd_store.options import bind, declared_options, nearest
 from napixd_store.testing.cases import numbered
 from tests.media import Medium
 
@@ -106,7 +107,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("folder", " ", "must be a path or None, not an empty text"),
     ("folder", "/srv/a\0b", "must not hold a NUL character"),
     ("folder", Path("/srv/a\0b"), "must not hold a NUL character"),
-    ("folder", "/srv/\ud800", "holds a character that no file's name can have"),
+    ("folder", "/srv/\ud800", "holds a character that file names cannot have"),
     ("folder", "$HOME/x", "begins with '$', but variables are not filled in: write '~/…'"),
     ("limit", "many", f"must be int or None, {_TEXT}"),
 ]
@@ -173,18 +174,18 @@ def test_options_are_divided_among_functions_and_the_callers_mapping_is_kept():
 def test_only_keyword_arguments_are_options():
     def function(first: int, second: int = 2, *, option: int = 3, **rest: int) -> None: ...
 
-    assert declarations(function) == {"option": int}
+    assert declared_options(function) == {"option": int}
     with pytest.raises(TypeError):
-        declarations(function)["option"] = str  # type: ignore[index]
+        declared_options(function)["option"] = str  # type: ignore[index]
 
 
 # --- through the door ------------------------------------------------------------------------
 
-KNOWN = sorted({*declarations(SQLiteStore.opener), *declarations(store_options)})
+KNOWN = sorted({*declared_options(SQLiteStore.opener), *declared_options(store_options)})
 
 
 def test_what_a_sqlite_store_takes():
-    expected = "durability max_value_bytes path secret serializer timeout type writeback"
+    expected = "durability expires_in max_value_bytes path secret serializer timeout type writeback"
     assert expected.split() == KNOWN
 
 
@@ -199,6 +200,15 @@ ALL: list[tuple[str, Any]] = [
     ("secret", 5),
     ("max_value_bytes", "64 MiB"),
     ("max_value_bytes", 1.5),
+    ("expires_in", "an hour"),
+    ("expires_in", ""),
+    ("expires_in", True),
+    ("expires_in", "-1"),
+    ("expires_in", 0),
+    ("expires_in", "nan"),
+    ("expires_in", "inf"),
+    ("expires_in", timedelta(days=10_000 * 366)),
+    ("expires_in", timedelta(0)),
     ("type", 5),
     ("type", "no.such.Type"),
     ("type", "Ticket"),
@@ -213,6 +223,15 @@ def test_every_option_of_a_store_refuses_the_wrong_type_at_opening(
         Store("x", "SQLite", **{"path": tmp_path / "never", name: value})
     assert name in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", [3600, 3600.0, "3600", " 3.6e3 ", timedelta(hours=1)], ids=repr)
+def test_a_lifetime_is_seconds_in_code_and_in_a_text_or_a_timedelta(given: Any):
+    store = Store("lifetimes", "Memory", expires_in=given)
+    store["k"] = 1
+    left = store.expires_in("k")
+    assert left is not None
+    assert 3590 < left <= 3600
 
 
 def test_a_misspelt_option_never_opens_anything(tmp_path: Path):

@@ -112,7 +112,9 @@ def test_b03_an_import_error_inside_a_backend_keeps_its_cause(
 @pytest.mark.parametrize("name", ["os.path", "os.getcwd", "napixd_store.opening.Store", "sys.path"])
 def test_b04_what_is_no_class_is_refused_with_what_was_found(name: str):
     for function in (Store, Counter):
-        with pytest.raises(NoSuchStoreBackend, match=r"is no class: (module|\w+|function) found"):
+        with pytest.raises(
+            NoSuchStoreBackend, match=r"is not a class: (module|\w+|function) found"
+        ):
             function("x", backend=name)
 
 
@@ -241,12 +243,15 @@ def test_b13_a_forgotten_hook_is_named():
         NotImplementedError, match=r"^Forgetful has no _write\(changes, expected\)$"
     ):
         store["a"] = 1
-    with pytest.raises(NotImplementedError, match=r"^Forgetful cannot list its collections$"):
+    with pytest.raises(NotImplementedError, match=r"^Forgetful has no collections\(options\)$"):
         Forgetful.collections({})
+    with pytest.raises(NotImplementedError, match=r"^ForgetfulCounter has no counters\(options\)$"):
+        ForgetfulCounter.counters({})
     for call, verb in [
         (lambda: counter.value, r"_value\(\)"),
         (counter.increment, r"_increment\(by\)"),
         (counter.reset, r"_reset\(to\)"),
+        (counter.drop, r"_drop\(\)"),
     ]:
         with pytest.raises(NotImplementedError, match=f"^ForgetfulCounter has no {verb}$"):
             call()

@@ -9,9 +9,11 @@ from tests.harness.power import Disk, disk, need_power_cuts
 from tests.harness.writers import (
     CounterWriter,
     DirectoryWriter,
+    FileTransferWriter,
     FileWriter,
     Interrupted,
     RenameWriter,
+    SQLiteTransferWriter,
     SQLiteWriter,
     Tally,
     Writer,
@@ -21,6 +23,7 @@ from tests.sizes import size
 pytestmark = pytest.mark.lab
 
 WRITERS = [FileWriter, DirectoryWriter, CounterWriter, SQLiteWriter]
+WRITERS += [FileTransferWriter, SQLiteTransferWriter]
 
 
 def cut_again_and_again(disk: Disk, kind: type[Writer], cuts: int, seed: int) -> Tally:

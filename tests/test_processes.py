@@ -3,27 +3,43 @@
 import ctypes
 import mmap
 import os
+import signal
 import threading
 from contextlib import suppress
 
 import pytest
 
 from napixd_store import processes
-from tests.processes import run_threads
+from tests.processes import Hung, Signal, run_threads
 
 untold_fork = ctypes.PyDLL(None).fork
 
 
 def in_untold_child(check):
-    """Return whether *check* is true in a child of a fork that Python is not told of."""
-    pid = untold_fork()
-    if pid == 0:
-        code = 1
+    """Return whether *check* is true in a child of a fork that Python is not told of.
+
+    Where another thread asked for the interpreter's lock at that very moment, such a child waits
+    in CPython for that thread, which it does not have, before any line of it runs. It is killed,
+    and there is another one.
+    """
+    for _ in range(5):
+        begun = Signal()
+        pid = untold_fork()
+        if pid == 0:
+            begun.send()
+            code = 1
+            try:
+                code = 0 if check() else 2
+            finally:
+                os._exit(code)
         try:
-            code = 0 if check() else 2
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            begun.wait(10)
+        except Hung:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            continue
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    raise AssertionError("no child of five began")
 
 
 @pytest.fixture(params=["page", "process id"])

@@ -81,7 +81,10 @@ def test_an_old_name_still_resolves(name: str):
     assert name.startswith("napixd.store.backends.")
     assert issubclass(resolve_store(name), StoreBackend)
     assert issubclass(resolve_counter(name), CounterBackend)
-    assert resolve_counter(name) is resolve_counter(resolve.OLD_NAMES[name])
+    for resolver in (resolve_store, resolve_counter):
+        ours, old = resolver(resolve.OLD_NAMES[name]), resolver(name)
+        assert issubclass(old, ours)
+        assert old.__name__ == ours.__name__
 
 
 def test_every_standard_backend_has_a_store_a_counter_and_a_twin():
@@ -117,10 +120,10 @@ UNKNOWN: list[tuple[str, str]] = [
         "there is no backend 'antigravity' (known: Directory, DirectoryStore, File, ",
     ),
     ("os", "there is no backend 'os' (known: Directory, "),
-    ("os.path", "the backend 'os.path' is no class: module found there"),
-    ("os.system", "the backend 'os.system' is no class: builtin_function_or_method found there"),
-    ("os.path.join", "the backend 'os.path.join' is no class: function found there"),
-    ("sys.path", "the backend 'sys.path' is no class: list found there"),
+    ("os.path", "the backend 'os.path' is not a class: module found there"),
+    ("os.system", "the backend 'os.system' is not a class: builtin_function_or_method found there"),
+    ("os.path.join", "the backend 'os.path.join' is not a class: function found there"),
+    ("sys.path", "the backend 'sys.path' is not a class: list found there"),
     ("no_such.Store", "the backend 'no_such.Store': there is no module 'no_such'"),
     ("no_such.deep.er.Store", "the backend 'no_such.deep.er.Store': there is no module 'no_such'"),
     ("os.no_such.Store", "the backend 'os.no_such.Store': there is no module 'os.no_such'"),
@@ -170,7 +173,7 @@ def test_only_the_chosen_module_is_imported(module: Module):
 def test_an_attribute_that_is_none_is_no_class(module: Module):
     module("shop", "Store = None\ndef function(collection, options): return {}\nnumber = 5")
     for name, kind in [("Store", "NoneType"), ("function", "function"), ("number", "int")]:
-        message = f"the backend 'shop.{name}' is no class: {kind} found there"
+        message = f"the backend 'shop.{name}' is not a class: {kind} found there"
         assert str(refusal(f"shop.{name}")) == message
 
 
@@ -300,7 +303,7 @@ def test_an_entry_point_names_a_backend(module: Module, tmp_path: Path):
 def test_an_entry_point_to_no_class_is_refused(module: Module, tmp_path: Path):
     module("shop.shelf", SHELF)
     install(tmp_path, "F = shop.shelf:function", "G = shop.shelf:ShelfStor")
-    assert "is no class: builtin_function_or_method found there" in str(refusal("F"))
+    assert "is not a class: builtin_function_or_method found there" in str(refusal("F"))
     assert "shop.shelf has no 'ShelfStor' (did you mean 'ShelfStore'?)" in str(refusal("G"))
 
 
@@ -364,5 +367,5 @@ def test_a_type_is_named_by_its_dotted_path(module: Module):
 def test_a_type_that_is_not_there_is_a_config_error(path: str, why: str):
     with pytest.raises(ConfigError) as caught:
         Store("x", "Memory", type=path)
-    assert str(caught.value) == f"the option 'type' is no dotted path of a class: {why}"
+    assert str(caught.value) == f"the option 'type' is not the dotted path of a class: {why}"
     assert type(caught.value.__cause__) is NoSuchStoreBackend

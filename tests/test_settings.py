@@ -10,6 +10,7 @@ import pytest
 
 from napixd_store import ConfigError, Counter, NoSuchStoreBackend, Store, configure, settings
 from napixd_store.settings import Default, Settings, current, flattened, read
+from napixd_store.urls import refuse_password
 
 
 @pytest.fixture
@@ -44,6 +45,11 @@ URLS: list[tuple[str, str, dict[str, Any]]] = [
     ("memory://", "Memory", {}),
     ("memory:", "Memory", {}),
     ("memory:?writeback=on", "Memory", {"writeback": "on"}),
+    ("directory:///var/stores", "Directory", {"root": "/var/stores"}),
+    ("redis://h/1?prefix=p", "RedisHash", {"url": "redis://h/1", "prefix": "p"}),
+    ("redis+hash://h/1", "RedisHash", {"url": "redis://h/1"}),
+    ("rediss+blob://:p@h", "Redis", {"url": "rediss://:p@h"}),
+    ("unix+key:///run/redis", "RedisKey", {"url": "unix:///run/redis"}),
 ]
 
 
@@ -64,12 +70,13 @@ def test_the_url_holds_for_stores_and_counters(url: Any, tmp_path: Path):
 
 BAD_URLS = {
     "sqlit:///x": "the scheme 'sqlit' is not known (did you mean 'sqlite'?): begin with sqlite:,",
-    "mongodb://x": "the scheme 'mongodb' is not known (known: file, memory, redis, rediss, ",
-    "/var/desk.sqlite": "the scheme '' is not known (known: file, memory, redis, rediss, ",
+    "mongodb://x": "the scheme 'mongodb' is not known: begin with sqlite:, file:, directory:, ",
+    "/var/desk.sqlite": "the scheme '' is not known: begin with sqlite:, file:, directory:, ",
+    "redis+hsh://x": "the scheme 'redis+hsh' is not known (did you mean 'redis+hash'?)",
     "sqlite://var/desk.sqlite": "sqlite: has no host: write sqlite:///absolute/path",
     "memory://host": "memory: has no host",
-    "sqlite:///~/desk.sqlite": "write sqlite:~/… for what lies at home",
-    "file:///~ann/stores": "write file:~/… for what lies at home",
+    "sqlite:///~/desk.sqlite": "write sqlite:~/… for a place in the home folder",
+    "file:///~ann/stores": "write file:~/… for a place in the home folder",
     "redis://:1?secret@host": "write %3F for '?' in a password",
 }
 
@@ -103,6 +110,27 @@ def test_a_secret_in_a_url_is_not_shown(url: Any):
     assert "s3cret" not in repr(current()) + repr(Store("x")) + repr(Counter("x"))
     url("memory:?secret=s3cret")
     assert "s3cret" not in repr(current())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis://:s3cret@h/0",
+        "redis+key://u:s3cret@h",
+        "redis://u:s3/cr@et@h",
+        "redis://h?password=s3cret",
+        "memory:?serializer=pickle&SECRET=s3cret",
+    ],
+)
+def test_a_password_in_a_url_on_the_command_line_is_refused(text: str):
+    with pytest.raises(ConfigError, match=r"\$NAPIXD_STORE_URL, or into an INI file") as caught:
+        refuse_password(text)
+    assert "s3" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["redis://user@h/0", "sqlite:///a:b", "unix:///run/redis?db=1"])
+def test_a_url_without_one_is_not(text: str):
+    refuse_password(text)
 
 
 def test_an_unknown_option_in_a_url_is_refused_at_opening(url: Any):

@@ -9,7 +9,7 @@ import pytest
 
 from napixd_store import signatures
 from napixd_store.base import store_options
-from napixd_store.options import Secret, declarations
+from napixd_store.options import Secret, declared_options
 from napixd_store.resolve import ALIASES, STANDARD, resolve_counter, resolve_store
 
 FAMILIES = {
@@ -38,7 +38,7 @@ def told(name: str) -> dict[str, set[Any]]:
 def taken(*functions: Callable[..., Any]) -> dict[str, set[Any]]:
     found = {}
     for function in functions:
-        for option, hint in declarations(function).items():
+        for option, hint in declared_options(function).items():
             kinds = alternatives(hint)
             found[option] = kinds | {str} if kinds & AS_TEXT else kinds
     return found

@@ -14,6 +14,8 @@ import pytest
 
 from napixd_store import ConfigError, CorruptData, Counter, Store, Unavailable
 from napixd_store.backends.sqlite import SQLiteStore
+from napixd_store.backends.sqlite.leases import lease
+from napixd_store.backends.sqlite.session import Session
 from napixd_store.connections import close_all
 from tests.processes import TIMEOUT, Signal, fork, run_threads
 
@@ -103,7 +105,7 @@ ODD = [
     "_",
     "*",
     "../up",
-    "=17",
+    "=b17",
     "17",
     " ",
     "\n",
@@ -188,7 +190,7 @@ def _insert(raw: sqlite3.Connection, key: str, record: bytes) -> None:
 def test_a_row_inserted_by_hand_is_a_value_like_any_other(store, raw):
     store["ours"] = 1
     _insert(raw, "theirs", b' { "by" : "hand" } ')
-    _insert(raw, "=17", b"[1.5, null]")
+    _insert(raw, "=b17", b"[1.5, null]")
 
     assert store["theirs"] == {"by": "hand"}
     assert store[17] == [1.5, None]
@@ -322,6 +324,23 @@ def test_the_handle_of_a_thread_that_ends_is_closed_by_nobody_else_at_once(
     assert len(closed) == 1
     close_all()
     assert os.listdir(path.parent) == [path.name], "the last handle to be closed leaves one file"
+
+
+def test_what_the_thread_that_handles_signals_had_is_closed_by_the_next_operation(
+    path, monkeypatch
+):
+    """By none of our code while it is finalised: what a handler raised there would be lost."""
+    store = Store("shelf", "SQLite", path=path)
+    store["a"] = 1
+    closed: list[Session] = []
+    monkeypatch.setattr(Session, "close_if_idle", lambda session: closed.append(session))
+    left, sessions = Session(str(path)), set[Session]()
+
+    lease(left, sessions)
+
+    assert (closed, sessions) == ([], {left})
+    assert store["a"] == 1
+    assert (closed, sessions) == ([left], set())
 
 
 # --- locks ---------------------------------------------------------------------------------------

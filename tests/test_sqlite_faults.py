@@ -28,6 +28,7 @@ from napixd_store import (
     Store,
     StoreFull,
 )
+from napixd_store.backends.sqlite import layout
 from napixd_store.connections import close_all
 from tests.labs import need
 from tests.mounts import fill, mount_small, remount, with_mounts
@@ -162,7 +163,7 @@ def _write_foreign_and_die(path: Path) -> None:
 def _newer(path: Path) -> None:
     make_database(path)
     with closing(sqlite3.connect(path)) as raw:
-        raw.execute("PRAGMA user_version = 2")
+        raw.execute(f"PRAGMA user_version = {layout.VERSION + 1}")
         raw.execute("PRAGMA journal_mode = DELETE")
 
 

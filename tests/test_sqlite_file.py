@@ -22,6 +22,7 @@ from napixd_store import (
     StoreError,
     Unavailable,
 )
+from napixd_store.backends.sqlite.layout import LAST_ID
 from napixd_store.connections import close_all
 from tests.labs import need
 from tests.mounts import show_read_only, with_mounts
@@ -47,6 +48,22 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
         yield handle
 
 
+# --- when it is made ------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_synced_is_told_as_no_change(path, monkeypatch):
+    """The file stands there by then, but what it was made for has not begun."""
+
+    store = Store("a", **at(path))
+    with monkeypatch.context() as broken:
+        broken.setattr("napixd_store.disk.sync", os.rmdir)  # which the system refuses, too
+        with pytest.raises(Unavailable, match="nothing was changed"):
+            store["k"] = 1
+    assert store == {}
+    store["k"] = 2
+    assert Store("a", **at(path)) == {"k": 2}
+
+
 # --- rows that are written by hand ----------------------------------------------------------------
 
 INSERT = "INSERT INTO entries (seq, collection, key, record) VALUES"
@@ -70,7 +87,6 @@ INSERT = "INSERT INTO entries (seq, collection, key, record) VALUES"
         "INSERT INTO collections (id, name) VALUES (1 << 23, 'z')",
         "UPDATE collections SET id = 3 WHERE name = 'a'",
         "UPDATE collections SET name = 'z' WHERE name = 'a'",
-        "DELETE FROM collections",
         "INSERT INTO counters VALUES ('z', 1.5)",
     ],
 )
@@ -84,14 +100,76 @@ def test_a_row_that_would_count_twice_or_nowhere_is_refused_to_every_program(pat
     assert (a.snapshot(), len(a), b.snapshot(), len(b)) == ({}, 0, {"y": 2}, 1)
 
 
-def test_the_number_of_a_dropped_collection_is_given_to_no_other(path, raw):
-    Store("b", **at(path)).drop()
-    Store("new", **at(path))["z"] = 3
-    assert raw.execute("SELECT name, id FROM collections").fetchall() == [
-        ("a", 1),
-        ("b", 2),
-        ("new", 3),
+@pytest.mark.parametrize("leave", ["drop", "by hand", "by hand with foreign keys"])
+def test_a_dropped_collection_leaves_no_row_and_its_number_may_be_the_next_ones(path, raw, leave):
+    b = Store("b", **at(path))
+    assert b["y"] == 2
+    if leave == "drop":
+        b.drop()
+    else:
+        raw.execute(f"PRAGMA foreign_keys = {leave.endswith('keys')}")
+        raw.execute("DELETE FROM collections WHERE name = 'b'")
+    Store("new", **at(path))["y"] = 3
+    b.update(z=4)
+    numbers = raw.execute("SELECT name, id, holes FROM collections").fetchall()
+    assert numbers == [("a", 1, 0), ("new", 2, 0), ("b", 3, 0)]
+    assert raw.execute("SELECT collection, key FROM records ORDER BY 1").fetchall() == [
+        ("a", "x"),
+        ("b", "z"),
+        ("new", "y"),
     ]
+    assert (b.snapshot(), len(b)) == ({"z": 4}, 1)
+
+
+def test_who_iterates_over_a_dropped_collection_meets_nothing_of_the_one_with_its_number(path):
+    store = Store("old", **at(path))
+    store.update(dict.fromkeys(map(str, range(500)), "old"))
+    pairs = iter(store.items())
+    seen = [next(pairs) for _ in range(5)]
+    with fork(_replace, path) as other:
+        assert other.result() == [("new", 1)]
+    seen += pairs
+    assert {value for _key, value in seen} == {"old"}
+    assert len(seen) < 500
+    assert (len(store), store.get("7"), store.pop("7", None)) == (0, None, None)
+    store.incr("7")
+    store.drop()
+    assert len(Store("new", **at(path))) == 500
+
+
+def _replace(path: Path) -> list[tuple[str, int]]:
+    """Have another collection take the number of this one; return the numbers."""
+    Store("old", **at(path)).drop()
+    Store("new", **at(path)).update(dict.fromkeys(map(str, range(500)), "new"))
+    with closing(sqlite3.connect(path)) as file:
+        return file.execute("SELECT name, id FROM collections").fetchall()
+
+
+def test_when_the_numbers_are_used_up_those_of_dropped_collections_are_given(path, raw):
+    raw.execute("INSERT INTO collections (id, name) VALUES (?, 'last')", (LAST_ID,))
+    last = Store("last", **at(path))
+    last.update(x=1, y=2)
+    Store("a", **at(path)).drop()
+    for name in ("c", "d"):
+        Store(name, **at(path))["k"] = name
+    assert raw.execute("SELECT name, id FROM collections ORDER BY id").fetchall() == [
+        ("c", 1),
+        ("b", 2),
+        ("d", 3),
+        ("last", LAST_ID),
+    ]
+    assert (last.snapshot(), len(last)) == ({"x": 1, "y": 2}, 2)
+    last.drop()
+    assert raw.execute("SELECT count(*) FROM entries").fetchall() == [(3,)]
+
+
+def test_a_large_drop_counts_for_the_log_as_its_rows_do(path):
+    store: Any = Store("a", **at(path))
+    store.update(dict.fromkeys(map(str, range(5_000)), 1))
+    store["x"] = 1
+    before = store._connection._log.due
+    store.drop()
+    assert before - store._connection._log.due > 5_000
 
 
 FIRST_LAYOUT = """
@@ -128,9 +206,18 @@ PRAGMA journal_mode = WAL;
 """
 
 
-def test_a_file_that_was_made_before_there_were_checks_is_used_as_it_is(path):
+KEPT = """
+CREATE TRIGGER number_kept BEFORE DELETE ON collections BEGIN
+    SELECT raise(ABORT, 'a collection keeps its number: processes hold it');
+END;
+"""
+"""What files of that layout had later on, before a drop took the number with it."""
+
+
+@pytest.mark.parametrize("more", ["", KEPT], ids=["first", "later"])
+def test_a_file_that_was_made_before_there_were_checks_is_used_as_it_is(path, more):
     with closing(sqlite3.connect(path)) as old:
-        old.executescript(FIRST_LAYOUT)
+        old.executescript(FIRST_LAYOUT + more)
     store, counter = Store("a", **at(path)), Counter("c", **at(path))
     assert (store.snapshot(), len(store), counter.increment()) == ({"x": 1, "y": 2}, 2, 42)
     del store["x"]
@@ -138,6 +225,10 @@ def test_a_file_that_was_made_before_there_were_checks_is_used_as_it_is(path):
     Store("b", **at(path))["x"] = 4
     close_all()
     assert (store.snapshot(), len(store)) == ({"y": 2, "z": 3}, 2)
+    store.drop()
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT name FROM collections").fetchall() == [("b",)]
+        assert file.execute("SELECT key FROM entries").fetchall() == [("x",)]
 
 
 # --- creation -------------------------------------------------------------------------------------

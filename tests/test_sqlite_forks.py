@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from napixd_store import Counter, Store, StoreBackend, Unavailable, processes
-from napixd_store.backends.sqlite.database import _Lease
+from napixd_store.backends.sqlite.leases import lease
 from napixd_store.backends.sqlite.session import Session
 from napixd_store.connections import close_all
 from tests.descriptors import descriptors
-from tests.processes import TIMEOUT, Signal, fork
+from tests.processes import TIMEOUT, Signal, fork, run_threads
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -176,13 +176,14 @@ def test_what_was_another_threads_is_not_finalised_before_a_child_has_begun_anew
     closed: list[Session] = []
     monkeypatch.setattr(Session, "close_if_idle", lambda session: closed.append(session))
     session = Session(str(options["path"]))
+    held = run_threads(lambda: [lease(session, set())], [()])[0]
     processes._here[0] = False  # as the kernel does in a child
     try:
-        _Lease(session, set())
+        held.clear()
     finally:
         processes._here[0] = True
     assert closed == []
-    _Lease(session, set())
+    run_threads(lambda: bool(lease(session, set())), [()])
     assert closed == [session]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from napixd_store import CorruptData, Counter, Store
-from napixd_store.backends.sqlite import log
+from napixd_store.backends.sqlite import log, recovery
 from napixd_store.connections import close_all
 from tests.harness.writers import Interrupted, SQLiteWriter, kill
 from tests.processes import fork, run
@@ -351,7 +351,7 @@ def test_whoever_opens_a_file_that_others_write_to_is_never_refused(path, monkey
     with fork(_write_for_ever, path), fork(_write_for_ever, path):
         end = time.monotonic() + 1
         while time.monotonic() < end:
-            log.check(path, 0)  # as if it was read long ago: it is looked at again
+            recovery.check(path, 0)  # as if it was read long ago: it is looked at again
         until(lambda: found(path)[1] > 100)
 
 

@@ -134,9 +134,11 @@ def test_a_file_that_goes_in_the_middle_of_a_transaction_gets_nothing_of_it(path
 def test_a_log_that_is_removed_is_noticed_and_nothing_of_it_is_lost(path, kept):
     """The handles that are still on it copy it to the file when they close."""
     kept["new"] = 1
+    session = kept._connection._pool.session()
+    session.trusted_until = time.monotonic() + 60  # else a slow machine notices it at once
     path.with_name(f"{path.name}-wal").unlink()
     kept["newer"] = 2
-    time.sleep(NOTICED)
+    session.trusted_until = 0.0
 
     with pytest.raises(Unavailable, match="nothing was changed"):
         kept["newest"] = 3
@@ -183,6 +185,8 @@ def test_busy_threads_see_an_error_each_at_most_and_lose_nothing(path):
                 number = counter.increment()
             except StoreError as exc:
                 errors.append(exc)
+                if len(errors) > 2:
+                    raise
             else:
                 after += [number] * begun_after
         return after, errors
@@ -190,14 +194,14 @@ def test_busy_threads_see_an_error_each_at_most_and_lose_nothing(path):
     with ThreadPoolExecutor(4) as pool:
         threads = [pool.submit(increment) for _ in range(4)]
         counter.increment()
-        replace(path)
+        with counter._connection.lock:  # a log made between the two steps of it is rightly refused
+            replace(path)
         replaced.set()
         outcomes = [thread.result() for thread in threads]
 
     numbers = sorted(sum((after for after, _ in outcomes), []))
     assert len(numbers) == len(set(numbers)) == 400
     assert numbers[-1] <= counter.value
-    assert all(len(errors) <= 2 for _, errors in outcomes)
     assert any(errors for _, errors in outcomes)
 
 

@@ -12,14 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import invariant, rule
 
 from napixd_store import (
     Conflict,
@@ -30,15 +24,17 @@ from napixd_store import (
     WrongType,
 )
 from napixd_store.connections import close_all
+from napixd_store.testing.order import expected
+from tests.machines import CountedMachine, run_steps
 from tests.media import BACKENDS, POLICIES, Medium, remove_files, rename_all
 from tests.sizes import size
 from tests.strategies import form
 
-_STEPS_A_RUN = 100
 _numbers = itertools.count()
 
 handles = st.sampled_from([0, 1])
-keys = st.sampled_from(["a", "b", "c", "=1", "1", 1, -1, "é"])
+keys = st.sampled_from(["a", "b", "c", "=a1", "1", 1, -1, "é"])
+bounds = st.none() | keys | st.sampled_from(["=", "b0", 0, 10])
 values = st.one_of(
     st.integers(-5, 5),
     st.sampled_from([2**63 - 1, -(2**63), 2**70, None, True, 1.5, -0.0, "text", "\ud800", b"b"]),
@@ -77,11 +73,10 @@ class Handle:
         self.store, self.loaded = self.open(), None
 
 
-class StoreMachine(RuleBasedStateMachine):
-    """The steps. Subclasses say where the data is and what counts them."""
+class StoreMachine(CountedMachine):
+    """The steps. Subclasses say where the data is."""
 
     medium: Medium
-    count: list[int]
 
     def __init__(self) -> None:
         super().__init__()
@@ -188,6 +183,28 @@ class StoreMachine(RuleBasedStateMachine):
             assert same(found, content)
         assert store == content
         assert (len(store), bool(store)) == (len(content), bool(content))
+
+    @rule(
+        n=handles,
+        bounds=st.tuples(bounds, bounds, bounds),
+        prefix=st.none() | st.sampled_from(["", "=", "a", "é"]),
+        reverse=st.booleans(),
+        limit=st.none() | st.integers(0, 3),
+    )
+    def range(self, n, bounds, prefix, reverse, limit):
+        start, after, before = bounds
+        given: dict[str, Any] = {"prefix": prefix} if prefix is not None else {"start": start}
+        given |= {"after": after, "before": before, "reverse": reverse, "limit": limit}
+        handle = self.handles[n]
+        content = self.seen(handle)
+        fixed = [prefix, after, before] if prefix is not None else [start, before]
+        if len({type(bound) for bound in fixed if bound is not None}) > 1:
+            with pytest.raises(InvalidValue):
+                handle.store.range(**given)
+            return
+        found = list(handle.store.range(**given))
+        assert [key for key, _value in found] == expected(content, **given)
+        assert same(dict(found), {key: content[key] for key, _value in found})
 
     @rule(n=handles)
     def rename_while_iterating(self, n):
@@ -388,15 +405,5 @@ def test_a_store_differs_from_a_dict_in_no_step(quick_path: Path, backend: str, 
 
         class Machine(StoreMachine):
             medium = Medium(backend, quick_path, writeback)
-            count = [0]  # noqa: RUF012 - one for all runs of this machine
 
-        while (left := steps // 2 - Machine.count[0]) > 0:  # some runs end early
-            run_state_machine_as_test(
-                Machine,
-                settings=settings(
-                    stateful_step_count=_STEPS_A_RUN,
-                    max_examples=left // _STEPS_A_RUN + 1,
-                    suppress_health_check=list(HealthCheck),
-                    phases=list(Phase) if steps > 20_000 else [Phase.reuse, Phase.generate],
-                ),
-            )
+        run_steps(Machine, steps // 2, search=steps > 20_000)

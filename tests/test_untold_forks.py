@@ -48,7 +48,8 @@ class Opened:
     """A store and a counter, used by whoever has them: each reads and writes its own records."""
 
     def __init__(self, medium: Medium) -> None:
-        self.store, self.counter = medium.store("records"), medium.counter("numbers")
+        self.store = medium.store("records", expires_in=86_400)
+        self.counter = medium.counter("numbers")
 
     def look(self) -> tuple[int, int]:
         """Have a connection, and use it."""

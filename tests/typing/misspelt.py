@@ -5,7 +5,7 @@ An ignored line without an error is an error to both.
 
 from pathlib import Path
 
-from napixd_store import Counter, Store
+from napixd_store import Counter, Store, collections, counters
 
 
 def refused(backend: str) -> None:
@@ -21,6 +21,13 @@ def refused(backend: str) -> None:
     Store("x", backend, path="x")  # type: ignore[call-overload]  # pyright: ignore
     Store("x", backned="Memory")  # type: ignore[call-overload]  # pyright: ignore
     Store("x", writeback="yes")  # type: ignore[call-overload]  # pyright: ignore
+    Store("x", expires_in="3600")  # type: ignore[call-overload]  # pyright: ignore
+    Counter("x", expires_in=60)  # type: ignore[call-overload]  # pyright: ignore
     Counter("x", "SQLite", writeback=True)  # type: ignore[call-overload]  # pyright: ignore
     Counter("x", backend, path="x")  # type: ignore[call-overload]  # pyright: ignore
     Counter("x", pth="x")  # type: ignore[call-overload]  # pyright: ignore
+    collections("SQLite", pth="x")  # type: ignore[call-overload]  # pyright: ignore
+    collections("SQLite", writeback=True)  # type: ignore[call-overload]  # pyright: ignore
+    collections(backend, path="x")  # type: ignore[call-overload]  # pyright: ignore
+    counters("Redis", hots="x")  # type: ignore[call-overload]  # pyright: ignore
+    counters(root="x")  # type: ignore[call-overload]  # pyright: ignore
