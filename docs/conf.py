@@ -40,7 +40,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     # The pages of the standard library and of Bottle are elsewhere; a build needs no network.
     ("any|py:.*", rf"({'|'.join(sorted(sys.stdlib_module_names))})\..*|PluginError"),
-    ("py:.*", r"(.*\.)?[VDS]|napixd_store\.options\.Secret"),  # type variables; a private type
+    # Type variables; private types.
+    ("py:.*", r"(.*\.)?[VDS]|napixd_store\.(options\.Secret|deadline\.Lifetime)"),
 ]
 napoleon_numpy_docstring = False
 autodoc_member_order = "bysource"
@@ -73,10 +74,11 @@ def name_what_is_not_here(_app: Sphinx, docname: str, source: list[str]) -> None
 
 
 def hide_overloads(_app: Sphinx) -> None:
-    """Show `Store` and `Counter` once: what checkers need to know takes seven signatures."""
-    analyzer = ModuleAnalyzer.for_module("napixd_store.opening")
-    analyzer.analyze()
-    analyzer.overloads.clear()
+    """Show `Store` and its like once: what checkers need to know takes seven signatures."""
+    for module in ("opening", "listing", "engine.transactions"):
+        analyzer = ModuleAnalyzer.for_module(f"napixd_store.{module}")
+        analyzer.analyze()
+        analyzer.overloads.clear()
 
 
 def open_to_all(app: Sphinx, _exception: Exception | None) -> None:
