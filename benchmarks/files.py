@@ -6,18 +6,22 @@ values, no checksum, no merging of what another process saved, no second collect
 """
 
 import os
-import shelve
 from collections.abc import Iterable, Iterator, Mapping
-from dbm import dumb
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from cachelib import FileSystemCache
-from pickledb import PickleDB
 
 from benchmarks.by_hand import locked, replace, sync
-from benchmarks.contestants import AsADict, OnCachelib, Ours
+from benchmarks.contestants import Ours
+from benchmarks.files_of_others import (
+    Cached,
+    CachedWhole,
+    Pickled,
+    PickledFile,
+    Shelf,
+    SyncedShelf,
+)
 from benchmarks.measure import Contestant, Heat, Operation, Round, Suite, Value
 from napixd_store import Store, connections
 
@@ -189,117 +193,6 @@ class DirectoryByHand(Contestant):
             with locked(self.folder):
                 value = int(self.counter.read_bytes()) + 1
                 replace(str(self.counter), b"%d" % value)
-
-
-# --- others ----------------------------------------------------------------------------------
-
-
-class Cached(OnCachelib):
-    """cachelib, without a limit of entries and time."""
-
-    name = "cachelib"
-    durability = "process"
-
-    def __init__(self, folder: Path) -> None:
-        self.cache = FileSystemCache(str(folder), threshold=0, default_timeout=0)
-
-
-class CachedWhole(Cached):
-    """cachelib, with all values as one entry."""
-
-    values: dict[str, Value]
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        self.values = dict(pairs)
-        self.cache.set("values", self.values)
-
-    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        for key, value in pairs:
-            self.values[key] = value
-            self.cache.set("values", self.values)
-
-
-class Pickled(Contestant):
-    """pickledb, never saved."""
-
-    name = "pickledb"
-    durability = "memory"
-
-    def __init__(self, folder: Path) -> None:
-        self.database = PickleDB(str(folder / "values.json"))
-        self.database.load()
-
-    def get(self, keys: Iterable[str]) -> None:
-        get = self.database.get
-        for key in keys:
-            get(key)
-
-    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        put = self.database.set
-        for key, value in pairs:
-            put(key, value)
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        self.set(pairs.items())
-        self.database.save()
-
-    def delete(self, keys: Iterable[str]) -> None:
-        remove = self.database.remove
-        for key in keys:
-            remove(key)
-
-    def iterate(self, places: range) -> None:
-        self.get(self.database.all())
-
-    def increment(self, times: range) -> None:
-        database = self.database
-        for _ in times:
-            database.set("counter", database.get("counter", 0) + 1)
-
-
-class PickledFile(Pickled):
-    """pickledb, saved after each write."""
-
-    durability = "process"
-
-    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        database = self.database
-        for key, value in pairs:
-            database.set(key, value)
-            database.save()
-
-
-class Shelf(AsADict):
-    """shelve over dbm.dumb, never synced."""
-
-    name = "shelve"
-    durability = "memory"
-
-    def __init__(self, folder: Path) -> None:
-        database: Any = dumb.open(str(folder / "values"), "c")  # noqa: SIM115 - the shelf closes it
-        self.store: shelve.Shelf[Any] = shelve.Shelf(database)
-
-    def update(self, pairs: Mapping[str, Value]) -> None:
-        super().update(pairs)
-        self.store.sync()
-
-    def increment(self, times: range) -> None:
-        shelf = self.store
-        for _ in times:
-            shelf["counter"] = shelf.get("counter", 0) + 1
-
-    def close(self) -> None:
-        self.store.close()
-
-
-class SyncedShelf(Shelf):
-    """shelve over dbm.dumb, synced after each write."""
-
-    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
-        shelf = self.store
-        for key, value in pairs:
-            shelf[key] = value
-            shelf.sync()
 
 
 SUITE = Suite(
