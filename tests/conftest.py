@@ -55,8 +55,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture
+def in_its_folder() -> Iterator[None]:
+    """Find out whoever leaves the working directory changed, for the test that comes next."""
+    folder = os.getcwd()
+    yield
+    assert os.getcwd() == folder
+
+
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def alone(in_its_folder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("NAPIXD_HOME", str(tmp_path / "home"))
     for variable in ("NAPIXHOME", "NAPIXD_STORE_URL"):
         monkeypatch.delenv(variable, raising=False)

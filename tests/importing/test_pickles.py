@@ -201,8 +201,10 @@ def test_a_hostile_pickle_does_nothing_and_gives_one_clear_error(
     assert os.listdir(tmp_path) == []
 
 
-def test_every_hostile_pickle_would_do_something_elsewhere(tmp_path: Path):
-    os.chdir(tmp_path)
+def test_every_hostile_pickle_would_do_something_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
     data, _ = HOSTILE["GLOBAL, REDUCE"]
     assert pickle.loads(data) == 0
     assert os.listdir(tmp_path) == ["canary"]
