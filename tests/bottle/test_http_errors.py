@@ -86,7 +86,9 @@ def test_a_handler_that_counts_its_calls_answers_so_many_and_no_more(writeback):
     app.get("/<ip>", callback=lambda ip, hits: str(hits.incr(ip, at_most=3)))
     client = Client(app)
     assert [client.get("/a").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
-    assert 50 < int(client.get("/a").headers["Retry-After"]) <= 60
+    assert (
+        50 < int(client.get("/a").headers["Retry-After"]) <= 61
+    )  # by then it has ended for certain
     assert client.get("/b").text == "1"
 
 

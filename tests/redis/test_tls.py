@@ -47,12 +47,17 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def speaks_tls() -> str:
+    """Return the server that can."""
+    program = programs()["redis"]
+    need(program is not None, "there is no redis server")
+    return str(program)
+
+
 @pytest.fixture(scope="module")
 def ports(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """Return the ports of servers that take any client, only certified ones, and any in clear."""
-    program = programs()["redis"]
-    need(program is not None, "there is no redis server")
-    assert program is not None
+    program = speaks_tls()
     settings = ["--tls-cert-file", str(papers / "server.pem"), "--requirepass", PASSWORD]
     settings += ["--tls-key-file", str(papers / "server.key")]
     settings += ["--tls-ca-cert-file", str(papers / "ca.pem")]
@@ -153,6 +158,7 @@ def test_whoever_listens_in_clear_gets_a_greeting_of_tls_and_nothing_else(form: 
 def test_a_cluster_that_speaks_tls_is_used_through_its_client(
     papers: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    program = speaks_tls()
     with ExitStack() as stack:
 
         def start(*settings: str) -> Running:
@@ -163,7 +169,7 @@ def test_a_cluster_that_speaks_tls_is_used_through_its_client(
             names = {"cert": "server.pem", "key": "server.key", "ca-cert": "ca.pem"}
             for what, name in names.items():
                 more += (f"--tls-{what}-file", str(papers / name))
-            started = running(str(programs()["redis"]), folder, *settings, *more)
+            started = running(program, folder, *settings, *more)
             secure[server := stack.enter_context(started)] = port
             return server
 
