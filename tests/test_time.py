@@ -51,19 +51,25 @@ def clock(medium: Medium, monkeypatch: pytest.MonkeyPatch) -> Clock:
 # --- crowds -------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=WRITTEN_BY_PROCESSES)
-def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Crowd:
-    options = {"backend": request.param, "writeback": False, **OPTIONS[request.param](tmp_path)}
+def crowd_at(backend: str, tmp_path: Path) -> Crowd:
+    options = {"backend": backend, "writeback": False, **OPTIONS[backend](tmp_path)}
     return Crowd(PROCESSES, options, run)
 
 
-def test_of_processes_that_add_a_key_one_wins_also_when_it_has_ended(crowd):
+@pytest.fixture(params=WRITTEN_BY_PROCESSES)
+def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Crowd:
+    return crowd_at(request.param, tmp_path)
+
+
+def test_of_processes_that_add_a_key_one_wins_also_when_it_has_ended(tmp_path):
+    crowds = {backend: crowd_at(backend, tmp_path) for backend in WRITTEN_BY_PROCESSES}
     for _round in range(2):
-        won = crowd.run(_add)
-        assert sorted(won) == [False] * (PROCESSES - 1) + [True]
-        store = Store("once", **crowd.options)
-        while "key" in store:
-            time.sleep(0.01)
+        won = {backend: sorted(crowd.run(_add)) for backend, crowd in crowds.items()}
+        assert won == dict.fromkeys(crowds, [False] * (PROCESSES - 1) + [True])
+        for crowd in crowds.values():  # one wait for all of them
+            store = Store("once", **crowd.options)
+            while "key" in store:
+                time.sleep(0.01)
 
 
 def _add(options: dict[str, Any], who: int) -> Any:
