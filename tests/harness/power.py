@@ -40,7 +40,21 @@ class Disk:
         _run("mount", "-o", "loop,noauto_da_alloc", str(self._image), str(self.folder))
 
     def unmount(self) -> None:
+        """Unmount it everywhere: a mount namespace that another test made has it, too.
+
+        Until that is gone, a new mount would be the old one, which is shut down.
+        """
         _run("umount", str(self.folder))
+        deadline = time.monotonic() + 60
+        while self._is_attached():
+            assert time.monotonic() < deadline, "the disk is still mounted somewhere"
+            time.sleep(0.01)
+
+    def _is_attached(self) -> bool:
+        loops = Path("/sys/block").glob("loop*/loop/backing_file")
+        with suppress(FileNotFoundError):  # one was released meanwhile
+            return str(self._image) in (loop.read_text().strip() for loop in loops)
+        return True
 
     def cut(self, writer: int, *, flush_journal: bool) -> None:
         """Cut the power while the process *writer* is at work, and end it."""
