@@ -55,11 +55,24 @@ def heats() -> Iterator[Heat]:
             alike: list[Builder] = [ours, ByHand, Collections, Walrus, Cachelib]
             yield _heat("Over a unix socket", alike, unix)
             yield _heat("Over TCP on one machine", [*alike, Pottery], tcp)
+            yield _kept(unix)
 
 
 def _heat(title: str, builders: Iterable[Builder], way: Mapping[str, Any]) -> Heat:
     contestants = [partial(build, way=way) for build in builders]
     return Heat(title, "The server keeps nothing on disk.", contestants, operations(), KEYS, WRITES)
+
+
+def _kept(way: Mapping[str, Any]) -> Heat:
+    builders: list[Builder] = [Kept, ByHand, ours]
+    contestants = [partial(build, way=way) for build in builders]
+    note = "All that is read has been read before, and nobody writes."
+    limit = 0.1
+    kept = [
+        Operation("`store[key]`", limit, "get", Round.some_keys),
+        Operation("`key in store`", limit, "contains", Round.some_keys),
+    ]
+    return Heat("From what is kept in the process", note, contestants, kept, 1000, WRITES)
 
 
 def operations() -> list[Operation]:
@@ -80,6 +93,18 @@ def operations() -> list[Operation]:
 def ours(folder: Path, way: Mapping[str, Any]) -> Ours:
     """Return this library with the backend RedisHash."""
     return Ours("RedisHash", prefix=str(folder), **way)
+
+
+class Kept(Ours):
+    """This library with ``cache``."""
+
+    name = "napixd-store, cache=True"
+
+    def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
+        super().__init__("RedisKey", prefix=str(folder), cache=True, **way)
+
+    def ready(self) -> None:
+        self.get(list(self.store))
 
 
 class ByHand(Contestant):

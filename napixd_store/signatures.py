@@ -77,6 +77,7 @@ class RedisOptions(TypedDict, total=False):
     replicas: int
     max_connections: int | None
     strict: bool
+    cache: bool | int
 
 
 class StoreOptions(TypedDict, total=False):

@@ -54,6 +54,8 @@ REPLIES = "redis/test_lost_replies.py::test_a_lost_reply_is_never_a_silent_doubl
 FLEETS = (
     "redis/test_crowds.py::test_a_partition_duplicates_and_loses_no_number_that_replicas_confirmed"
 )
+CACHE = "redis/test_cache.py"
+KEPT = f"{CACHE}::test_what_was_seen_or_written_here_is_never_contradicted"
 
 FAULTS = [
     # Two keys, or two names, become one.
@@ -111,6 +113,12 @@ FAULTS = [
     Fault("backends/sqlite/sql.py", "AND key >= ? AND key < ? ", "AND key >= ? AND key <= ? ", ORDER),
     Fault("backends/sqlite/sql.py", "dead.until <= ? ", "dead.until <= -? ", ORDER),
     Fault("backends/redis/scripts/key_page.lua", "'[' .. ARGV[2], '(' .. ARGV[3]", "'[' .. ARGV[2], '[' .. ARGV[3]", "redis/test_contract.py::TestRedisKeyStore"),
+    # A record that is kept is given though it has changed.
+    Fault("backends/redis/caching.py", "*command, footing=footing)\n        finally:\n            self.cache.doubt()", "*command, footing=footing)\n        finally:\n            pass", f"{CACHE}::test_what_was_seen_is_believed_though_the_word_of_its_change_is_late"),
+    Fault("backends/redis/caching.py", "self.cache.forget(names)", "pass", KEPT),
+    Fault("backends/redis/records.py", "entry is None or entry[0] is not self._marks.get(name)", "entry is None", KEPT),
+    Fault("backends/redis/tracked.py", "sent + TRUSTED, doubt", "sent + 1_000, doubt", f"{CACHE}::test_a_network_that_fell_silent_hides_a_change_for_a_moment_only"),
+    Fault("backends/redis/cache.py", " or tracked.way is not self._pool.way", "", "redis/test_fleets.py::test_a_demoted_master_is_left"),
     # What is given is taken for something else, or for less.
     Fault("engine/values.py", "if len(record) > self._max_bytes:", "if len(record) > self._max_bytes + 1:", "test_contract.py"),
     Fault("options.py", "return type(value) is int", "return isinstance(value, int)", "test_options.py"),

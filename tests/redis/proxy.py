@@ -9,7 +9,10 @@ from selectors import EVENT_READ, DefaultSelector
 
 
 class Proxy:
-    """Forwards bytes; of requests that match, the reply is cut off or held back for ever."""
+    """Forwards bytes; of requests that match, the reply is cut off or held back for ever.
+
+    While it is `silent`, all that the server says is lost, and the connections stay open.
+    """
 
     def __init__(self, port: int) -> None:
         self._upstream = port
@@ -18,6 +21,8 @@ class Proxy:
         self._lock = threading.Lock()
         self.pause = 0.0  # seconds before each piece of a request is passed on
         self.drip = 0.0  # seconds behind each byte of a reply
+        self.late = 0.0  # seconds before what is told on a connection that is tracked
+        self.silent = False  # nothing that the server says comes through
         self.arm(b"", 0)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -54,7 +59,7 @@ class Proxy:
             with client, upstream as server, DefaultSelector() as ready:
                 ready.register(client, EVENT_READ)
                 ready.register(server, EVENT_READ)
-                losing = False
+                losing = tracked = False
                 while True:
                     for key, _ in ready.select():
                         data = key.fileobj.recv(2**16)  # type: ignore[union-attr]
@@ -62,9 +67,13 @@ class Proxy:
                             return
                         if key.fileobj is client:
                             time.sleep(self.pause)
+                            tracked = tracked or b"TRACKING" in data
                             losing = losing or self._is_lost(data)
                             server.sendall(data)
+                        elif self.silent:
+                            held = True
                         elif not losing:
+                            time.sleep(self.late if tracked else 0)
                             for piece in self._dripping(data):
                                 client.sendall(piece)
                         elif self._keep is not None and not held:

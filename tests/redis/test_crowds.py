@@ -260,7 +260,7 @@ def test_a_partition_duplicates_and_loses_no_number_that_replicas_confirmed(
 GEVENT = """
 from gevent import monkey; monkey.patch_all()
 import sys, pytest
-here = ["-q", "-p", "no:cacheprovider", "tests/redis/test_contract.py"]
+here = ["-q", "-p", "no:cacheprovider"]
 sys.exit(pytest.main([*here, *sys.argv[1:]]))
 """
 
@@ -271,8 +271,10 @@ def test_the_contract_holds_under_gevent() -> None:
     # for handlers leave gevent out (docs/explanation/guarantees.md).
     chosen = size(quick="(RedisHash or Counter)", full="Test")
     chosen += " and not interrupt and not handler"
+    files = ["tests/redis/test_contract.py"]
+    files += size(quick=[], full=["tests/redis/test_cache_contract.py"])
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", GEVENT, "-k", chosen],
+        [sys.executable, "-W", "ignore", "-c", GEVENT, *files, "-k", chosen],
         capture_output=True,
         text=True,
         check=False,

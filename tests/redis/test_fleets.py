@@ -160,7 +160,9 @@ def test_a_demoted_master_is_left(start: Start) -> None:
     servers, sentinels = start_sentinels(start)
     sentinel = f"127.0.0.1:{sentinels[0].port}"
     store = Store("c", backend="RedisHash", sentinel=sentinel, service="m", writeback=False)
-    store["k"] = 1
+    caching = Store("kept", backend="RedisKey", sentinel=sentinel, service="m", cache=True)
+    caching["k"] = store["k"] = 1
+    assert [caching["k"] for _ in range(3)] == [1] * 3
     until(lambda: servers[1].ask("HGET", "napixd:hash:{c}", "k") == b"1")
     sentinels[0].ask("SENTINEL", "FAILOVER", "m")
     until(lambda: "master" in map(role, servers[1:]), 20)
@@ -169,6 +171,10 @@ def test_a_demoted_master_is_left(start: Start) -> None:
     servers[0].ask("REPLICAOF", "127.0.0.1", new.port)  # as Sentinel does, but leaving clients be
     store["k"] = 2
     assert new.ask("HGET", "napixd:hash:{c}", "k") == b"2"
+    caching["k"] = 2
+    assert [caching["k"] for _ in range(3)] == [2] * 3
+    Store("kept", backend="RedisKey", unix_socket_path=new.socket)["k"] = 3
+    until(lambda: caching["k"] == 3)
     close_all()
 
 

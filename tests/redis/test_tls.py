@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from napixd_store.connections import close_all
 from tests.labs import need
 from tests.redis.canaries import PASSWORD, VALUE, fails
 from tests.redis.fleets import start_cluster
-from tests.redis.servers import Running, free_ports, programs, running
+from tests.redis.servers import Running, free_ports, programs, running, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("nothing_secret_is_logged")]
 
@@ -101,6 +102,17 @@ def test_a_url_is_enough(papers: Path, ports: dict[str, int], backend: str) -> N
     assert Store("boxes", backend=backend, url=url) == {"a": 2}
     counter = Counter(f"boxes of {backend}", backend=backend, url=url)
     assert (counter.increment(), counter.reset(), counter.value) == (1, 1, 0)
+
+
+def test_records_that_are_kept_in_the_process(opened: Callable[..., Any]) -> None:
+    store, other = opened(cache=True), opened()
+    other["k"], other["long"] = 0, "x" * 200_000
+    tracked = store._connection.cache
+    for number in range(100):
+        other["k"] = number
+        until(partial(lambda number: store["k"] == number, number))
+        assert store["long"] == "x" * 200_000
+    assert tracked.get(store._name, f"{store._begins}long") == b'"%b"' % (b"x" * 200_000)
 
 
 def clients(port: int, **more: Any) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def known(backend: str) -> None:
     assert_type(Store("x", backend, type=Ticket, writeback=True), StoreBackend[Ticket])
     Store("x", "SQLite", expires_in=3600)
     Store("x", "RedisKey", expires_in=timedelta(hours=1))
+    Store("x", "RedisHash", cache=True)
+    Store("x", "RedisKey", cache=2**20, url="x")
     Store("x", backend, expires_in=None)
     assert_type(Store("x", MemoryStore, anything=1), MemoryStore[Any])
     assert_type(Counter("x", "SQLite", path="x"), CounterBackend)

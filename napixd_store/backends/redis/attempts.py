@@ -20,7 +20,7 @@ from napixd_store.backends.redis.durability import (
 )
 from napixd_store.backends.redis.errors import broken_off, refused, unreachable
 from napixd_store.backends.redis.exchanges import PAUSE, connect, exchange, is_alive
-from napixd_store.backends.redis.failures import Failure, Refused, Stage
+from napixd_store.backends.redis.failures import Failure, Refused, Stage, driven
 from napixd_store.backends.redis.listing import Listing
 from napixd_store.backends.redis.pool import Pool
 from napixd_store.backends.redis.topology import Ask, Topology
@@ -164,6 +164,7 @@ class Attempts(Connection):
 
     def _connect(self, pool: Pool, connection: DriverConnection, end: float) -> None:
         connect(connection, min(self._connect_timeout, end - time.monotonic()))
+        driven(Stage.CONNECTING, pool.met, connection)
         self._distrust()
         end = min(end, time.monotonic() + self._connect_timeout)
 

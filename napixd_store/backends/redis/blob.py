@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from napixd_store.backends.redis.errors import wrong_option
 from napixd_store.backends.redis.lua import BLOB_SWAP
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected, unmet
@@ -46,6 +47,8 @@ class RedisStore(ServerStore[V]):
     def __init__(self, collection: str, options: Mapping[str, Any]) -> None:
         """Raise `InvalidName` or `ConfigError`; no I/O, so the server may be down."""
         super().__init__(collection, options)
+        if self._cache is not None:
+            raise wrong_option("the option 'cache' is for RedisHash and RedisKey")
         self._seen: _Seen | None = None
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:

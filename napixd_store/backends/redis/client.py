@@ -54,6 +54,7 @@ def open_server(
     durability: Literal["memory", "process", "power", "replicated"] | None = None,
     replicas: int = 1,
     strict: bool = False,
+    cache: bool | int = False,
 ) -> Server:
     """Return the server that the options lead to; nothing is connected before it is used.
 
@@ -88,6 +89,8 @@ def open_server(
             ``memory``: the least there is, for nobody has asked the server.
         replicas: how many must confirm each write under ``replicated``.
         strict: refuse a server that evicts, instead of warning.
+        cache: keep records that were read in this process, in 64 MiB or in so many bytes, until
+            the server says that they have changed. Needs Redis 6 or newer, and no cluster.
 
     Raises:
         ConfigError: options contradict each other, a value is out of range, or a file is missing.
@@ -139,20 +142,23 @@ def open_server(
         topology = _topologies.setdefault((place, *told), topology)
     except TypeError:  # a client that cannot be compared with others
         pass
-    return Server(
-        topology,
-        place,
-        prefix=prefix,
-        connect_timeout=connect_timeout,
-        timeout=timeout,
-        max_connections=max_connections,
-        durability=durability,
-        replicas=replicas,
-        strict=strict,
-    )
+    options: dict[str, Any] = {"prefix": prefix, "max_connections": max_connections}
+    options |= {"connect_timeout": connect_timeout, "timeout": timeout}
+    options |= {"durability": durability, "replicas": replicas, "strict": strict}
+    if not cache:
+        return Server(topology, place, **options)
+    if topology.remembers:
+        raise wrong_option(
+            "the option 'cache' is not for a cluster: its nodes tell of their own keys only, and "
+            "hand them over without a word"
+        )
+    from napixd_store.backends.redis.caching import CachingServer  # few need it
+
+    most = _CACHE if cache is True else cache
+    return CachingServer(topology, place, cache=most, **options)
 
 
-_OWN = {"url", "prefix", "timeout"}
+_OWN = {"url", "prefix", "timeout", "cache"}
 """What is not a connection's own, but the server's that uses it."""
 
 _topologies: weakref.WeakValueDictionary[Hashable, Topology] = weakref.WeakValueDictionary()
@@ -180,12 +186,16 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "replicas": (1, 1000, "1 or more"),
     "max_connections": (1, 2**31, "1 or more"),
 }
+_LEAST_CACHE, _CACHE = 2**16, 64 * 2**20
 
 
 def _check(given: dict[str, Any]) -> None:
     for name, (least, most, words) in _RANGES.items():
         if given[name] is not None and not least <= given[name] <= most:
             raise wrong_option(f"the option {name!r} must be {words}")
+    cache = given["cache"]
+    if not (isinstance(cache, bool) or cache == 0 or cache >= _LEAST_CACHE):
+        raise wrong_option(f"the option 'cache' must be yes, no, or {_LEAST_CACHE} bytes or more")
     try:
         check_name(given["prefix"], "prefix")
     except InvalidName as exc:

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
+from napixd_store.backends.redis.driver import Command
 from napixd_store.backends.redis.footing import Footing
 from napixd_store.backends.redis.lua import (
     HASH_COUNT,
@@ -40,12 +41,19 @@ class RedisHashStore(ServerStore[V]):
     clock. Every operation is one command or script, those that look first (`pop`, `popitem`,
     `setdefault`, `add`, `edit`, `compute`, `touch`) are two; each write is sent at most once,
     and one whose reply is lost raises `OutcomeUnknown`. `update` is one atomic write. Durability
-    is what the server gives, see the option ``durability``.
+    is what the server gives, see the option ``durability``. With ``cache`` a read of one key may
+    be answered by the process: never with an older state of the value than any thread has read
+    or written, nor with one that others replaced more than a second ago.
     """
 
     kind = "hash"
     # No HPEXPIREAT, which few servers know: HLEN would go on counting what is over.
     deadlines = "hash-until"
+
+    def __init__(self, collection: str, options: Mapping[str, Any]) -> None:
+        """Raise `InvalidName` or `ConfigError`; no I/O, so the server may be down."""
+        super().__init__(collection, options)
+        self._told, self._begins = self._name, f"{self._name}:"
 
     def _load(self, keys: Collection[str] | None = None) -> Mapping[str, bytes]:
         server, name = self._server, self._name
@@ -92,7 +100,12 @@ class RedisHashStore(ServerStore[V]):
             )
         )
 
+    def _reading(self, text: str) -> Command:
+        return "HGET", self._name, text
+
     def _front(self, text: str) -> bytes | None:
+        if self._cache is not None:
+            return self._get(text)
         now = self._server.now()
         front: bytes | None = self._run(HASH_FRONT, text, now, FRONT, writing=False)
         return front

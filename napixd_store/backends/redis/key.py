@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from napixd_store.backends.redis.driver import Command
 from napixd_store.backends.redis.lua import (
     KEY_COUNT,
     KEY_DELETE,
@@ -80,7 +81,12 @@ class RedisKeyStore(ServerStore[V]):
     def _delete(self, text: str) -> bool:
         return bool(self._run_on(text, KEY_DELETE, self._server.now()))
 
+    def _reading(self, text: str) -> Command:
+        return "GET", self._begins + text
+
     def _front(self, text: str) -> bytes | None:
+        if self._cache is not None:
+            return self._get(text)
         name = self._begins + text
         front = self._server.read(self._where, name, "GETRANGE", name, 0, FRONT - 1)
         return front or None  # no record is empty

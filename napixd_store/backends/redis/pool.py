@@ -30,6 +30,10 @@ class Pool:
         self._lock = threading.RLock()  # a signal's handler may come in again
         self.checked = False
         """Whether the server's settings have been looked at."""
+        self.peer: Any = None
+        """Where the latest connection led, if it is known."""
+        self.way = object()
+        """Another one whenever that may be another server than before."""
 
     def lend(self, work: Callable[[DriverConnection], T], most: int | None, until: float) -> T:
         """Return ``work(connection)``, done on a connection that is nobody else's meanwhile.
@@ -54,9 +58,23 @@ class Pool:
                 connection.disconnect()
                 connection.counts = False
 
+    def apart(self) -> DriverConnection:
+        """Return a new connection that is never lent, nor counted, but is left to the parent."""
+        connection = driven(Stage.CONNECTING, self._make)
+        connection.counts = False
+        self._made.add(connection)
+        return connection
+
+    def met(self, connection: DriverConnection) -> None:
+        """Take note of where *connection* leads, which has just been connected."""
+        peer = connection._sock.getpeername()
+        if peer != self.peer:
+            self.peer, self.way = peer, object()
+
     def close(self) -> None:
         """Close the idle connections, and let those at work be closed when they are done."""
         idle, self._idle = self._idle, []
+        self.peer, self.way = None, object()
         while idle:
             try:
                 connection = idle.pop()

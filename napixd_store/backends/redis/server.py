@@ -27,6 +27,9 @@ class Server(Attempts):
     however its reply drips.
     """
 
+    cache: Any = None
+    """What is known of its records, if they are kept in the process."""
+
     def now(self) -> int:
         """Return the time by which records end: the server's, in milliseconds since 1970.
 

@@ -1,0 +1,164 @@
+"""A tracked connection: the server says on it, in order, what changed of all that was read by it.
+
+Redis and Valkey call this client-side caching (``CLIENT TRACKING``). Here the connection that is
+told is the one that reads. What is told and what is replied come as one stream, in the order in
+which the server did it: so what was told up to a reply is all that had changed when it was made.
+"""
+
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from napixd_store.backends.redis.driver import Command, DriverConnection, parts
+from napixd_store.backends.redis.records import Records
+from napixd_store.backends.redis.resp3 import ErrorReply, Incomplete, Push, parse
+
+TRUSTED = 1.0
+"""Seconds after which the server is asked whether it is still there: a dead network is silent."""
+
+_START = (("HELLO", 3), ("CLIENT", "TRACKING", "ON"), ("PING",))
+_PART = 2**16
+_LOOK = 0.05  # seconds between two looks whether another thread has given this up
+
+
+class Tracked:
+    """A connection, and the records that were read by it: they are gone when it is.
+
+    One thread at a time exchanges; any may look whether what is here is still true.
+    """
+
+    def __init__(self, connection: DriverConnection, way: object, most: int) -> None:
+        self.records = Records(most)
+        self.whole = True
+        """Whether all that was taken from the socket has been applied, and it is still open."""
+        self.until = 0.0
+        """When the server must be asked whether it is there, by the monotonic clock."""
+        self.settled: object = None
+        """The last doubt (see `Cache`) before which all that happened is known here."""
+        self.way = way
+        """That of the others (see `Pool`) when this one was connected."""
+        self._connection = connection
+        self._sock = connection._sock._sock  # below what times it: nothing here ever blocks
+        self._sock.settimeout(0)
+        self.peer: Any = self._sock.getpeername()
+        self.ready = _ready(self._sock.fileno())
+        """Whether something waits in the socket, at once or within some seconds."""
+        self._pending = getattr(self._sock, "pending", int)  # TLS decrypts more than it gives
+        self._raw, self._replies = bytearray(), []  # type: ignore[var-annotated]
+        self._busy = False
+
+    def start(self, seconds: float) -> ErrorReply | None:
+        """Have the server track this; return what it refuses, if it does.
+
+        Raises:
+            OSError: the connection is lost, or takes more than so many *seconds* for a reply.
+        """
+        replies = (self.ask(command, seconds, None) for command in _START)
+        return next((reply for reply in replies if isinstance(reply, ErrorReply)), None)
+
+    def begin(self) -> bool:
+        """Begin something that ends with `end`; return False if something else never did.
+
+        An exception of a signal handler left it in the middle, and this is of no use any more.
+        """
+        usable = self.whole and not self._busy
+        self._busy = True
+        return usable
+
+    def end(self) -> None:
+        """End what was begun."""
+        self._busy = False
+
+    def ask(self, command: Command, seconds: float, doubt: object) -> Any:
+        """Return the reply to *command*; all that was told before it is applied by then.
+
+        Raises:
+            OSError: none came within so many *seconds*, or the connection is lost.
+        """
+        now = time.monotonic()
+        sent, end = now, now + seconds
+        packed = b"".join(parts(command))
+        if self._sock.send(packed) != len(packed):
+            raise TimeoutError("the socket takes no more")
+        while not self._replies:
+            self._wait(end)
+        self.until, self.settled = sent + TRUSTED, doubt
+        return self._replies.pop()
+
+    def catch_up(self) -> None:
+        """Apply what has come."""
+        while self.ready(0, 1):
+            self._take_in()
+
+    def close(self) -> None:
+        """Close it; who has just looked whether something waits here must not be misled."""
+        self.whole = False
+        self._connection.disconnect()
+
+    def _wait(self, end: float) -> None:
+        left = end - time.monotonic()
+        if self.ready(min(max(left, 0), _LOOK), 1):
+            self._take_in()
+        elif left <= 0:
+            raise TimeoutError("timed out")
+        elif not self.whole:
+            raise ConnectionError("closed by another thread")
+
+    def _take_in(self) -> None:
+        # First, for another thread may look now: nothing waits there, and nothing is applied yet.
+        self.whole = False
+        self._receive()
+        at = 0
+        try:
+            while at < len(self._raw):
+                said, at = parse(self._raw, at)
+                self._apply(said)
+        except Incomplete:
+            pass
+        del self._raw[:at]
+        self.whole = True
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                data = self._sock.recv(_PART)
+            except BlockingIOError:
+                return
+            except OSError as exc:
+                if _wants_more(exc):
+                    return
+                raise
+            if not data:
+                raise ConnectionError("the server closed the connection")
+            self._raw += data
+            if not self._pending():
+                return
+
+    def _apply(self, said: Any) -> None:
+        if not isinstance(said, Push):
+            self._replies.append(said)
+        elif said[:1] == [b"invalidate"]:
+            names = said[1]
+            if names is None:  # the database was emptied
+                self.records.forget_all()
+            else:
+                self.records.forget(map(bytes.decode, names))
+
+
+def _wants_more(exc: OSError) -> bool:
+    return type(exc).__name__ == "SSLWantReadError"
+
+
+def _ready(descriptor: int) -> Callable[[float, int], Any]:
+    if hasattr(select, "epoll"):  # many threads may look at once, and it costs least
+        watching = select.epoll()
+        watching.register(descriptor, select.EPOLLIN)
+        return watching.poll
+
+    def ready(seconds: float, most: int) -> Any:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return poll.poll(seconds * 1000)
+
+    return ready
