@@ -15,7 +15,7 @@ from napixd_store.errors import ConfigError, NoSuchStoreBackend
 from napixd_store.opening import choose_counter, choose_store
 from napixd_store.options import declared_options
 from napixd_store.scripts import stores_of
-from napixd_store.settings import Default, Settings, shared
+from napixd_store.settings import Default, Settings, of_one_backend, shared
 from napixd_store.urls import backend_of
 
 _PROBE = "napixd-store/probe"
@@ -42,8 +42,7 @@ class Place:
         Raises:
             NoSuchStoreBackend, ConfigError: as `napixd_store.Store` does.
         """
-        store = Default(backend or "SQLite", options)
-        self._choose(Settings(store, Default(store.backend, shared(options))))
+        self._choose(of_one_backend(backend or "SQLite", options))
 
     @classmethod
     def of_settings(cls, settings: Settings) -> "Place":
@@ -94,10 +93,10 @@ class Place:
         return self._store(collection, {**self._options, "writeback": False})
 
     def counter(self, name: str) -> CounterBackend:
-        """Return the counter *name*; raise `ConfigError` if the backend has none."""
+        """Return the counter *name*, with no lease; raise `ConfigError` if the backend has none."""
         if self._counter is None:
             raise ConfigError(f"{self._store.__name__} names no counter class to keep {name!r}")
-        return self._counter(name, self._counter_options)
+        return self._counter(name, {**self._counter_options, "lease": 1})
 
     def at(self, path: Path) -> "Place":
         """Return the place of the same backend at *path*.
