@@ -101,7 +101,13 @@ def read(pairs: Mapping[str, Any], below: Settings) -> Settings:
 
 def shared(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a store's *options* that describe its connection: a counter's as well."""
-    return {name: options[name] for name in options if name not in declared_options(store_options)}
+    return without(options, store_options)
+
+
+def without(options: Mapping[str, Any], declaring: Callable[..., None]) -> dict[str, Any]:
+    """Return *options* but for those of *declaring*: `store_options` or `counter_options`."""
+    declared = declared_options(declaring)
+    return {name: options[name] for name in options if name not in declared}
 
 
 def of_one_backend(backend: str | type, options: Mapping[str, Any]) -> Settings:
@@ -109,9 +115,9 @@ def of_one_backend(backend: str | type, options: Mapping[str, Any]) -> Settings:
 
     So what a URL says of counters alone is for them, and no unknown option of the stores.
     """
-    of_counters = declared_options(counter_options)
-    for_stores = {name: options[name] for name in options if name not in of_counters}
-    return Settings(Default(backend, for_stores), Default(backend, shared(options)))
+    return Settings(
+        Default(backend, without(options, counter_options)), Default(backend, shared(options))
+    )
 
 
 def flattened(pairs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
