@@ -38,12 +38,11 @@ class CounterBackend(Reopenable):
     process that dies inside the block leaves the gauge one too high: repair it with `reset`. So
     may an exception out of a signal's handler on the way in or out.
 
-    With ``lease=100`` a process takes a hundred numbers in one write, and gives them from memory:
-    the numbers of one process ascend and those of several are mixed, none is ever given twice, and
-    whoever ends leaves a gap. `value` is then the highest number that anybody took. It counts up
-    only, so it is no gauge. All handles of one name and one connection share what is held; a
-    forked child, told or not, holds nothing; `reset`, `drop` and `napixd_store.close_all` give it
-    up. Other processes keep what they hold.
+    With ``lease=100`` a process takes a hundred numbers in one write, and gives them from memory.
+    The numbers of one process ascend, those of several are mixed, none is ever given twice, and
+    who ends leaves a gap. `value` is then the highest number that anybody took. It counts up
+    only, so it is no gauge. All handles whose other options are equal share what is held; a forked
+    child, told or not, holds nothing; `reset`, `drop` and `napixd_store.close_all` give it up.
 
     A copy, and a pickle in another process, is another counter of the same name, see
     `napixd_store.reopening`.
@@ -127,16 +126,16 @@ class CounterBackend(Reopenable):
     def increment(self, by: int = 1) -> int:
         """Add *by* and return the number that this very call produced.
 
-        With ``lease=`` it does not ask the medium while this process holds so many; a step that
-        is longer than the rest of a lease begins another, and one longer than a lease is taken by
-        itself. Who steps by 5 has the five numbers up to the one returned.
+        With ``lease=`` it asks the medium only where this process holds fewer: then it gives these
+        up, and takes a lease, or *by* numbers if that is more. Who steps by 5 has the five numbers
+        up to the one returned.
 
         Raises:
             InvalidValue: *by* is not exactly an int; with ``lease=`` also if it is below 1.
-            CounterOverflow: the sum would leave −2**63 … 2**63−1; the value is unchanged. With
-                ``lease=``, that of a whole lease.
-            OutcomeUnknown: it may have been counted. Ask for the next number: this one, or with
-                ``lease=`` those of a whole lease, are then a gap.
+            CounterOverflow: the sum, with ``lease=`` that of a whole lease, would leave
+                −2**63 … 2**63−1; the value is unchanged.
+            OutcomeUnknown: it may have been counted. Ask for another number: this one, with
+                ``lease=`` a whole lease, is then a gap.
         """
         exact(by, "by")
         if self._lease == 1:
