@@ -143,9 +143,11 @@ class CounterBackend(Reopenable):
         if by < 1:
             raise self._counts_up_only()
         connection = self._connection
-        number: int = connection.leases.give(
-            self._leased, by, self._lease, self._take, timeout=connection.timeout
-        )
+        number: int | None = connection.leases.next(self._leased, by)
+        if number is None:
+            number = connection.leases.more(
+                self._leased, by, self._lease, self._take, timeout=connection.timeout
+            )
         return number
 
     def decrement(self, by: int = 1) -> int:

@@ -4,10 +4,12 @@ The medium counts all of a lease at once, so no other process is ever given a nu
 is held here is never written: whoever ends or begins anew leaves a gap.
 """
 
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
-from napixd_store.exclusive import Exclusive
+from napixd_store.exclusive import Exclusive, owned
+from napixd_store.processes import notice
 
 _NOTHING: Final = (0, 0)
 
@@ -22,9 +24,26 @@ class Leases(Exclusive):
 
     def __init__(self) -> None:
         super().__init__()
+        self._one_moment = threading.RLock()
         self.forget()
 
-    def give(
+    def next(self, counter: Hashable, by: int) -> int | None:
+        """Return the number *by* above the last one given here of *counter*.
+
+        None if what is held ends before it; then nothing is held any more.
+        """
+        notice()
+        held = self._held  # a child that a signal's handler forks off in here has another one
+        with self._one_moment:
+            # While it is changed it is not there: a handler in between takes a lease of its own.
+            last, end = held.pop(counter, _NOTHING)
+            number = last + by
+            if number > end:
+                return None
+            held[counter] = number, end  # before anybody knows the number
+        return number
+
+    def more(
         self,
         counter: Hashable,
         by: int,
@@ -33,25 +52,23 @@ class Leases(Exclusive):
         *,
         timeout: float,
     ) -> int:
-        """Return the number that is *by* above the last one given here of *counter*.
+        """Return what `next` does, from a new lease where there is none.
 
-        Where the lease ends before it, ``take(n)`` takes *size* numbers, or *by* if that is more,
-        and returns the last of them.
+        ``take(n)`` takes *size* numbers, or *by* if that is more, and returns the last of them.
 
         Raises:
-            Unavailable: as `exclusively` does; also what *take* raises. What was held still is.
+            Unavailable: as `exclusively` does; also what *take* raises.
         """
-        return self.exclusively(self._give, counter, by, size, take, timeout=timeout)
+        return self.exclusively(self._more, counter, by, size, take, timeout=timeout)
 
-    def _give(self, counter: Hashable, by: int, size: int, take: Callable[[int], int]) -> int:
-        held = self._held  # a child that a signal's handler forks off in here has another one
-        last, end = held.get(counter, _NOTHING)
-        number = last + by
-        if number > end:
+    def _more(self, counter: Hashable, by: int, size: int, take: Callable[[int], int]) -> int:
+        held = self._held
+        number = self.next(counter, by)  # for which another thread may have taken a lease
+        if number is None:
             taken = max(by, size)
             end = take(taken)
             number = end - taken + by
-        held[counter] = number, end  # in one step, and before anybody knows the number
+            held[counter] = number, end
         return number
 
     def without(
@@ -59,17 +76,19 @@ class Leases(Exclusive):
     ) -> Any:
         """Return ``change(*arguments)``, after which nothing is held of *counter*.
 
+        Nor is if it fails, for it may have been applied.
+
         Raises:
-            Unavailable: as `exclusively` does; also what *change* raises. Nothing is held then
-                either, for it may have been applied.
+            Unavailable: as `exclusively` does; also what *change* raises.
         """
         return self.exclusively(self._without, counter, change, *arguments, timeout=timeout)
 
     def _without(self, counter: Hashable, change: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return change(*arguments)
-        finally:
+        if owned(self._one_moment):  # in a handler, in the middle of a `next` that puts it back
+            self.forget()
+        with self._one_moment:
             self._held.pop(counter, None)
+        return change(*arguments)  # who needs a lease meanwhile waits for us
 
     def forget(self) -> None:
         """Hold nothing any more, of any counter."""
@@ -78,4 +97,5 @@ class Leases(Exclusive):
     def begin_anew(self) -> None:
         """Leave the parent the numbers that it holds."""
         super().begin_anew()
+        self._one_moment = threading.RLock()
         self.forget()

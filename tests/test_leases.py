@@ -21,6 +21,7 @@ from napixd_store import (
 from napixd_store.connections import close_all
 from napixd_store.operations import Place, copy, place_of
 from napixd_store.testing.moments import at, not_for_ever, spread
+from tests.crowds import gather
 from tests.media import OPTIONS, Medium
 from tests.processes import fork, run
 from tests.sizes import size
@@ -55,6 +56,20 @@ def test_eight_processes_are_given_different_numbers_each_in_order(keeper, quick
     assert all(mine == sorted(mine) for mine in each)
     assert all(after > before for before, after in pairwise(numbers))
     assert numbers[-1] <= medium.counter("ids").value <= 8 * (times + 2 + 2 * (LEASE + 8))
+
+
+def test_threads_that_change_often_are_given_all_of_a_lease_in_order(quick_path):
+    crowd = gather("16 threads on SQLite", quick_path)
+
+    each = crowd.run(open_and_count, size(quick=500, full=5_000))
+
+    numbers = sorted(sum(each, []))
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert all(mine == sorted(mine) for mine in each)
+
+
+def open_and_count(options: dict[str, Any], who: int, times: int) -> list[int]:
+    return count(Counter("ids", lease=LEASE + who, **options), times)
 
 
 @shared
@@ -131,7 +146,7 @@ def test_a_lock_that_another_thread_has_does_not_reach_a_child(quick_path):
         return 1
 
     leases = counter._connection.leases
-    thread = threading.Thread(target=leases.give, args=("x", 1, 1, wait), kwargs={"timeout": 60})
+    thread = threading.Thread(target=leases.more, args=("x", 1, 1, wait), kwargs={"timeout": 60})
     thread.start()
     inside.wait(60)
     try:
@@ -151,7 +166,7 @@ def test_who_waits_for_another_thread_s_lease_waits_no_longer_than_the_timeout(t
         assert end.wait(60)
         return 1
 
-    thread = threading.Thread(target=leases.give, args=("x", 1, 1, wait), kwargs={"timeout": 60})
+    thread = threading.Thread(target=leases.more, args=("x", 1, 1, wait), kwargs={"timeout": 60})
     thread.start()
     inside.wait(60)
     try:

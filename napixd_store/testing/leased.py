@@ -193,3 +193,22 @@ class LeasedCounterContract:
             at(moment, handle, count)
         assert len(set(numbers)) == len(numbers)
         assert max(numbers) <= leased.value
+
+    @not_for_ever()
+    def test_a_reset_by_a_handler_in_the_middle_leaves_nothing_held(
+        self, leased: CounterBackend
+    ) -> None:
+        done = []
+
+        def handle() -> None:
+            with suppress(Unavailable):
+                done.append(leased.reset(1000))
+
+        leased.increment()
+        for moment in spread(leased.increment, 60):  # of one that is given from memory
+            leased.reset()
+            leased.increment()
+            done.clear()
+            at(moment, handle, leased.increment)
+            assert (leased.increment() > 1000) == bool(done)
+        assert leased.reset() >= LEASE
