@@ -53,16 +53,10 @@ class Ours(AsADict):
     def __init__(self, backend: str, **options: Any) -> None:
         self.store = Store("benchmark", backend, **options)
         self.counter = Counter("benchmark", backend, **options)
-        self.leased = Counter("benchmark-leased", backend, lease=100, **options)
         self.durability = self.store.durability
 
     def increment(self, times: range) -> None:
         increment = self.counter.increment
-        for _ in times:
-            increment()
-
-    def lease(self, times: range) -> None:
-        increment = self.leased.increment
         for _ in times:
             increment()
 

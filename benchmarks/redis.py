@@ -34,7 +34,7 @@ NOTE = (
     "`hset(mapping=…)` for many and `hscan_iter(count=1000)` for all. It checks no key and no "
     "value, keeps no list of collections, and has redis-py's retries, which may apply a write "
     "twice. The limits are against it. All talk to the same server through the same redis-py, "
-    "with hiredis. By hand nobody leases numbers: there it counts one by one.\n\n"
+    "with hiredis.\n\n"
     "The others are for information.\n\n"
     "- `redis-collections` (`Dict`) pickles keys and values; it is retired, and takes redis-py "
     "before 6 only: so that is what is measured here.\n"
@@ -74,7 +74,6 @@ def operations() -> list[Operation]:
         Operation(f"`store.items()` of {KEYS:,} pairs, a pair", 1.5, "iterate", Round.all_places),
         Operation(f"`len(store)` of {KEYS:,} pairs", None, "length", lambda _: range(100)),
         Operation("`counter.increment()`", 1.2, "increment", Round.times),
-        Operation("`counter.increment()`, `lease=100`", 0.05, "lease", Round.times),
     ]
 
 
@@ -136,8 +135,6 @@ class ByHand(Contestant):
         incr, name = self.client.incr, self.name_of_counter
         for _ in times:
             incr(name)
-
-    lease = increment  # one by one: by hand nobody leases
 
     def close(self) -> None:
         self.client.close()

@@ -22,7 +22,7 @@ NOTE = (
     "table `kv (key TEXT PRIMARY KEY, value BLOB)`, WAL, the same `synchronous`, one prepared "
     "statement an operation. It checks no key and no value, and keeps no second collection, no "
     "order and no count. So it is the price list of SQLite itself, and what is above 1 is the "
-    "price of what this library adds. It leases no numbers, and so counts one by one there."
+    "price of what this library adds."
 )
 
 KEYS = 10_000
@@ -57,7 +57,6 @@ def operations() -> list[Operation]:
         Operation(f"`store.items()` of {KEYS:,} pairs, a pair", 1.6, "iterate", Round.all_places),
         Operation(f"`len(store)` of {KEYS:,} pairs", None, "length", lambda _: range(100)),
         Operation("`counter.increment()`", 1.35, "increment", Round.times),
-        Operation("`counter.increment()`, `lease=100`", 0.1, "lease", Round.times),
     ]
 
 
@@ -128,8 +127,6 @@ class ByHand(Contestant):
         execute = self.database.execute
         for _ in times:
             execute(self._ADD, ("benchmark",)).fetchone()
-
-    lease = increment  # one by one: by hand nobody leases
 
     def close(self) -> None:
         self.database.close()
