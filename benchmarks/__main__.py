@@ -15,7 +15,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 def main() -> int:
     """Measure, print, and write the page if asked; 1 if a limit was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("medium", choices=["sqlite", "files", "redis", "plugin"])
+    parser.add_argument("medium", choices=["sqlite", "files", "redis", "plugin", "leases"])
     parser.add_argument("--rounds", type=int, default=25, help="more are steadier (default 25)")
     parser.add_argument("--seed", type=int, default=1, help="of keys, values and turns")
     parser.add_argument("--write", action="store_true", help="write the medium's page in docs/")

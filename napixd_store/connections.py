@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 from napixd_store.errors import ConfigError
 from napixd_store.exclusive import Exclusive, owned
+from napixd_store.leases import Leases
 from napixd_store.processes import notice, on_new_process
 
 
@@ -48,6 +49,8 @@ class Connection(Exclusive):
     def __init__(self) -> None:
         self.sweeps: dict[Hashable, int] = {}
         """Collections in which records end -> how many writes there are until the next sweep."""
+        self.leases = Leases()
+        """Numbers of counters that this process took, and has yet to give."""
         super().__init__()
 
     def now(self) -> int:
@@ -141,9 +144,13 @@ def _used(connection: Connection) -> Connection:
 
 
 def close_all() -> None:
-    """Close every connection; a store or counter that is used afterwards opens its own again."""
+    """Close every connection; a store or counter that is used afterwards opens its own again.
+
+    Numbers that counters with ``lease=`` hold are given up.
+    """
     notice()
     for connection in _connections():
+        connection.leases.forget()
         connection.close()
 
 

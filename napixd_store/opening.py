@@ -107,36 +107,39 @@ def Store(  # noqa: N802 - reads as the class it stands for, as threading.Lock l
 def Counter(
     name: str,
     backend: signatures.MemoryCounterName,
-    **options: Unpack[signatures.MemoryOptions],
+    **options: Unpack[signatures.MemoryCounterOptions],
 ) -> CounterBackend: ...
 @overload
 def Counter(
     name: str,
     backend: signatures.FilesCounterName,
-    **options: Unpack[signatures.FilesOptions],
+    **options: Unpack[signatures.FilesCounterOptions],
 ) -> CounterBackend: ...
 @overload
 def Counter(
     name: str,
     backend: signatures.SQLiteCounterName | None = None,
-    **options: Unpack[signatures.SQLiteOptions],
+    **options: Unpack[signatures.SQLiteCounterOptions],
 ) -> CounterBackend: ...
 @overload
 def Counter(
     name: str,
     backend: signatures.RedisCounterName,
-    **options: Unpack[signatures.RedisOptions],
+    **options: Unpack[signatures.RedisCounterOptions],
 ) -> CounterBackend: ...
 @overload
 def Counter(name: str, backend: type[Any], **options: Any) -> CounterBackend: ...
 @overload
-def Counter(name: str, backend: str) -> CounterBackend: ...
+def Counter(
+    name: str, backend: str, **options: Unpack[signatures.CounterOptions]
+) -> CounterBackend: ...
 def Counter(  # noqa: N802 - as Store
     name: str, backend: str | type | None = None, **options: Any
 ) -> CounterBackend:
     """Return the counter *name*: an integer that never hands out a number twice.
 
-    *backend* and *options* as for `Store`; a store's name stands for its counter.
+    *backend* and *options* as for `Store`; a store's name stands for its counter. With
+    ``lease=100`` a process takes a hundred numbers in one write, see `CounterBackend`.
 
     Raises:
         NoSuchStoreBackend, InvalidName, ConfigError: as `Store` does.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from napixd_store.base import store_options
+from napixd_store.counter import counter_options
 from napixd_store.errors import ConfigError
 from napixd_store.options import closest, declared_options
 
@@ -100,7 +101,23 @@ def read(pairs: Mapping[str, Any], below: Settings) -> Settings:
 
 def shared(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a store's *options* that describe its connection: a counter's as well."""
-    return {name: options[name] for name in options if name not in declared_options(store_options)}
+    return without(options, store_options)
+
+
+def without(options: Mapping[str, Any], declaring: Callable[..., None]) -> dict[str, Any]:
+    """Return *options* but for those of *declaring*: `store_options` or `counter_options`."""
+    declared = declared_options(declaring)
+    return {name: options[name] for name in options if name not in declared}
+
+
+def of_one_backend(backend: str | type, options: Mapping[str, Any]) -> Settings:
+    """Return the settings by which *backend* keeps both, each with those *options* that it takes.
+
+    So what a URL says of counters alone is for them, and no unknown option of the stores.
+    """
+    return Settings(
+        Default(backend, without(options, counter_options)), Default(backend, shared(options))
+    )
 
 
 def flattened(pairs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -135,15 +152,14 @@ def _section(flat: Mapping[str, Any], namespace: str) -> dict[str, Any]:
 
 
 def _from_environment() -> Settings:
-    default = _from_url(os.environ.get(URL_VARIABLE, ""))
-    return Settings(default, Default(default.backend, shared(default.options)))
+    return _from_url(os.environ.get(URL_VARIABLE, ""))
 
 
 @functools.cache
-def _from_url(url: str) -> Default:
+def _from_url(url: str) -> Settings:
     """Return what the variable says; SQLite when it is empty."""
     if not url:
-        return Default("SQLite", {})
+        return of_one_backend("SQLite", {})
     from napixd_store.urls import backend_of  # only who has a URL pays for it
 
-    return Default(*backend_of(url, f"${URL_VARIABLE}"))
+    return of_one_backend(*backend_of(url, f"${URL_VARIABLE}"))

@@ -3,7 +3,7 @@
 Nothing here runs: what an option is and does stands in the openers' signatures, and a test holds
 these to them. Of all that may be read from a text, only paths and secrets are given as texts in
 code. Where no backend is named the options are those of SQLite, the default of the defaults; a
-name that is known at run time only takes those that every store takes.
+name that is known at run time only takes those that every store or counter takes.
 """
 
 from datetime import timedelta
@@ -90,6 +90,12 @@ class StoreOptions(TypedDict, total=False):
     expires_in: float | timedelta | None
 
 
+class CounterOptions(TypedDict, total=False):
+    """Options of `napixd_store.counter.counter_options`."""
+
+    lease: int
+
+
 class MemoryStoreOptions(StoreOptions, MemoryOptions, total=False):
     """Options of a store there."""
 
@@ -104,3 +110,19 @@ class SQLiteStoreOptions(StoreOptions, SQLiteOptions, total=False):
 
 class RedisStoreOptions(StoreOptions, RedisOptions, total=False):
     """Options of a store there."""
+
+
+class MemoryCounterOptions(CounterOptions, MemoryOptions, total=False):
+    """Options of a counter there."""
+
+
+class FilesCounterOptions(CounterOptions, FilesOptions, total=False):
+    """Options of a counter there."""
+
+
+class SQLiteCounterOptions(CounterOptions, SQLiteOptions, total=False):
+    """Options of a counter there."""
+
+
+class RedisCounterOptions(CounterOptions, RedisOptions, total=False):
+    """Options of a counter there."""

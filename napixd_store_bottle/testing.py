@@ -1,11 +1,12 @@
 """For the tests of an app: run it on memory, whatever its settings say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from napixd_store.backends.memory import Memory, MemoryCounter, MemoryStore
 from napixd_store.base import store_options
+from napixd_store.counter import counter_options
 from napixd_store.declarations import Declaration, chosen
 from napixd_store.options import declared_options
 from napixd_store.settings import Default, Settings
@@ -19,11 +20,11 @@ __all__ = ["on_memory"]
 def on_memory(app: Any) -> Iterator[dict[str, Any]]:
     """Keep all that *app* stores in a memory of its own, which is empty and goes when this ends.
 
-    Names, policies, types and serializers are those of the settings; where things are kept is
-    not. Gives the declared stores and counters by argument, for a test to fill and to look at;
-    these stores write through. Apps that are merged into *app* or mounted in it are kept there
-    with it. A backend that a handler names itself, ``Store('x', backend='SQLite')``, is not
-    replaced.
+    Names, policies, types, serializers and leases are those of the settings; where things are
+    kept is not. Gives the declared stores and counters by argument, for a test to fill and to
+    look at; these stores write through. Apps that are merged into *app* or mounted in it are
+    kept there with it. A backend that a handler names itself, ``Store('x', backend='SQLite')``,
+    is not replaced.
 
     Raises:
         PluginError: the app has no plugin, so all would go where it always goes.
@@ -87,21 +88,31 @@ class _InMemory:
         """Return the defaults that take the place of *settings*."""
         store, counter = self._default
         cls, _name, options = chosen(Declaration("store", "", "", None, {}), settings)
-        return Settings(Default(store, _kept(cls, options)), Default(counter, {}))
+        leases = _taken(settings.counter.options, counter_options)
+        return Settings(Default(store, _kept(cls, options)), Default(counter, leases))
 
     def declaration(self, declaration: Declaration, settings: Settings) -> Declaration:
         """Return what takes the place of *declaration* under *settings*."""
         cls, _name, options = chosen(declaration, settings)
         return declaration._replace(
             backend=self._classes[declaration.kind],
-            options=_kept(cls, options) if declaration.kind == "store" else {},
+            options=(
+                _kept(cls, options)
+                if declaration.kind == "store"
+                else _taken(options, counter_options)
+            ),
         )
 
 
 def _kept(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those *options* of a store of *cls* that do not say where it is."""
-    kept = {name: options[name] for name in options if name in declared_options(store_options)}
-    return {"writeback": getattr(cls, "writes_back", hasattr(cls, "save")), **kept}
+    policy = getattr(cls, "writes_back", hasattr(cls, "save"))
+    return {"writeback": policy, **_taken(options, store_options)}
+
+
+def _taken(options: Mapping[str, Any], declaring: Callable[..., None]) -> dict[str, Any]:
+    declared = declared_options(declaring)
+    return {name: options[name] for name in options if name in declared}
 
 
 def _written_through(declaration: Declaration, app: Any) -> Any:

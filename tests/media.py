@@ -57,10 +57,10 @@ class Medium:
         given = {**self.options, "writeback": self.writeback, **more}
         return Store(name, self.backend, **given)
 
-    def counter(self, name: str | None = None) -> CounterBackend:
+    def counter(self, name: str | None = None, **more: Any) -> CounterBackend:
         """Open the counter *name*, or one that nobody has used."""
         name = f"counter-{next(_numbers)}" if name is None else name
-        return Counter(name, self.backend, **self.options)
+        return Counter(name, self.backend, **{**self.options, **more})
 
     def reopened(self, store: StoreBackend[Any], **more: Any) -> StoreBackend[Any]:
         """Save *store*, close every connection, and open its collection anew."""

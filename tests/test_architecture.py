@@ -32,6 +32,7 @@ FLOORS: list[list[str]] = [
         "napixd_store.urls",
         "napixd_store.filesystems",
     ],
+    ["napixd_store.leases"],
     ["napixd_store.connections"],
     ["napixd_store.counter", "napixd_store.engine"],
     ["napixd_store.base", "napixd_store.unit_of_work"],

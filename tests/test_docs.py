@@ -353,19 +353,20 @@ def test_on_a_package_index_the_readme_names_files_instead_of_linking_to_them():
 # --- figures ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("medium", ["sqlite", "files", "plugin"])
+@pytest.mark.parametrize("medium", ["sqlite", "files", "plugin", "leases"])
 def test_the_benchmarks_can_be_repeated(
     medium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Two rounds of them, which write a page as the one in docs/ was written."""
     from benchmarks import __main__ as program
-    from benchmarks import beside, files, plugin, sqlite
+    from benchmarks import beside, files, leases, plugin, sqlite
 
     for module, sizes in (
         (program, {"DOCS": tmp_path}),
         (sqlite, {"KEYS": 100, "WRITES": {"power": 10, "process": 10}}),
         (files, {"SIZES": (10, 100), "FILES": 10, "WRITES": 2}),
         (plugin, {"REQUESTS": 10}),
+        (leases, {"WRITES": dict.fromkeys(leases.WRITES, 10)}),
         (beside, {"KEYS": 100, "REPEAT": 1}),
     ):
         for name, size in sizes.items():

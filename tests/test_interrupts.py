@@ -116,13 +116,15 @@ def at_random_moments(
             subject.check_descriptors()
         if subject.interrupts >= alarms:
             break
-        (kept,) = chance.choices(subject.all, [4, 2, 1, 1])
+        (kept,) = chance.choices(subject.all, [4, 2, 1, 1, 1])
         step = chance.choice(kept.steps(chance))
         ended = alarm.during(f"{step.name} of {type(kept).__name__}", step.act)
         subject.check(kept, step, ended)
     done.send()
     end.wait(HANG)
     subject.check_descriptors()
+    leased = subject.leased.numbers
+    assert len(set(leased)) == len(leased) > 0
     shared = subject.shared
     return shared.numbers, shared.unknown, subject.ours.state[1], everything(medium)
 

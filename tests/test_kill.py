@@ -12,6 +12,7 @@ from tests.harness.writers import (
     DirectoryWriter,
     FileWriter,
     Interrupted,
+    LeaseWriter,
     SQLiteWriter,
     Writer,
     kill,
@@ -19,7 +20,7 @@ from tests.harness.writers import (
 from tests.processes import fork
 from tests.sizes import size
 
-WRITERS = [FileWriter, DirectoryWriter, CounterWriter, SQLiteWriter]
+WRITERS = [FileWriter, DirectoryWriter, CounterWriter, LeaseWriter, SQLiteWriter]
 
 
 def no_acknowledged_write_is_lost(folder, kind: type[Writer], kills: int) -> None:
@@ -47,14 +48,22 @@ def test_none_of_two_thousand_kills_loses_an_acknowledged_write(kind, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"backend": "File", "root": "it"}, {"backend": "SQLite", "path": "it.sqlite"}]
+    ("options", "lease"),
+    [
+        ({"backend": "File", "root": "it"}, 1),
+        ({"backend": "File", "root": "it"}, 5),
+        ({"backend": "SQLite", "path": "it.sqlite"}, 1),
+        ({"backend": "SQLite", "path": "it.sqlite"}, 5),
+    ],
 )
-def test_no_number_comes_twice_while_others_who_count_are_killed(options, tmp_path, monkeypatch):
+def test_no_number_comes_twice_while_others_who_count_are_killed(
+    options, lease, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     read, write = os.pipe()
 
     def count() -> None:
-        counter = Counter("ids", **options)
+        counter = Counter("ids", lease=lease, **options)
         while True:
             os.write(write, struct.pack("q", counter.increment()))
 
@@ -72,5 +81,5 @@ def test_no_number_comes_twice_while_others_who_count_are_killed(options, tmp_pa
     os.close(read)
 
     assert len(set(numbers)) == len(numbers)
-    assert max(numbers) - len(numbers) <= 21  # a skipped number for each who was killed, at most
-    assert Counter("ids", **options).value - max(numbers) <= 2
+    assert max(numbers) - len(numbers) <= 21 * lease  # of each who was killed, a lease at most
+    assert Counter("ids", **options).value - max(numbers) <= 2 * lease

@@ -12,6 +12,7 @@ from tests.harness.writers import (
     FileTransferWriter,
     FileWriter,
     Interrupted,
+    LeaseWriter,
     RenameWriter,
     SQLiteTransferWriter,
     SQLiteWriter,
@@ -22,7 +23,7 @@ from tests.sizes import size
 
 pytestmark = pytest.mark.lab
 
-WRITERS = [FileWriter, DirectoryWriter, CounterWriter, SQLiteWriter]
+WRITERS = [FileWriter, DirectoryWriter, CounterWriter, LeaseWriter, SQLiteWriter]
 WRITERS += [FileTransferWriter, SQLiteTransferWriter]
 
 

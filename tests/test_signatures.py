@@ -9,6 +9,7 @@ import pytest
 
 from napixd_store import signatures
 from napixd_store.base import store_options
+from napixd_store.counter import counter_options
 from napixd_store.options import Secret, declared_options
 from napixd_store.resolve import ALIASES, STANDARD, resolve_counter, resolve_store
 
@@ -53,6 +54,9 @@ def test_the_options_told_are_those_that_the_opener_takes(family: str):
     assert told(f"{FAMILIES[family]}Options") == taken(counter.opener)
     assert told(f"{FAMILIES[family]}StoreOptions") == {**taken(store.opener), **common}
     assert told("StoreOptions") == common
+    of_counters = taken(counter_options)
+    assert told("CounterOptions") == of_counters
+    assert told(f"{FAMILIES[family]}CounterOptions") == {**taken(counter.opener), **of_counters}
 
 
 def test_the_names_told_are_those_of_the_table():

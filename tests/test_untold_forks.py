@@ -45,23 +45,27 @@ def untold_fork(work: Callable[..., Any], *args: Any) -> int:
 
 
 class Opened:
-    """A store and a counter, used by whoever has them: each reads and writes its own records."""
+    """A store and counters, used by whoever has them: each reads and writes its own records."""
 
     def __init__(self, medium: Medium) -> None:
         self.store = medium.store("records", expires_in=86_400)
         self.counter = medium.counter("numbers")
+        self.leased = medium.counter("leased", lease=7)
 
     def look(self) -> tuple[int, int]:
-        """Have a connection, and use it."""
+        """Have a connection, and use it; and hold numbers."""
+        self.leased.increment()
         return self.counter.value, len(self.store)
 
     def use(self, folder: Path, who: int) -> None:
         """Do 500 operations (at full size), and leave a report."""
         numbers: list[int] = []
+        leased: list[int] = []
         wrong: list[str] = []
         try:
             for turn in range(TURNS):
                 numbers.append(self.counter.increment())
+                leased.append(self.leased.increment())
                 self.store[f"{who}-{turn % PLACES}"] = {"who": who, "turn": turn}
                 found = self.store[f"{who}-{turn % PLACES}"], self.store.incr(f"{who}-turns")
                 if found != ({"who": who, "turn": turn}, turn + 1):
@@ -71,7 +75,7 @@ class Opened:
         except Exception as exc:  # noqa: BLE001 - whatever it is, the test fails
             wrong.append(repr(exc))
         aside = folder / f"{who}.aside"
-        aside.write_text(json.dumps({"numbers": numbers, "wrong": wrong}))
+        aside.write_text(json.dumps({"numbers": numbers, "leased": leased, "wrong": wrong}))
         aside.rename(folder / f"{who}.report")
 
 
@@ -127,6 +131,8 @@ def test_children_of_a_parent(parent, backend: Medium, tmp_path: Path):
     if backend.backend != "Memory":  # whose children go on with copies of their own
         assert sorted(numbers) == list(range(1, TURNS * len(everybody) + 1))
         assert opened.counter.value == len(numbers)
+        leased = [number for report in reports for number in report["leased"]]
+        assert len(set(leased)) == len(leased) == len(numbers)
         assert opened.store.snapshot() == {
             key: record for who in everybody for key, record in written(who).items()
         }

@@ -9,13 +9,13 @@ from typing import Any, get_args
 
 from napixd_store.app_stores import AppStores
 from napixd_store.base import StoreBackend
-from napixd_store.counter import CounterBackend
+from napixd_store.counter import CounterBackend, counter_options
 from napixd_store.declarations import chosen
 from napixd_store.errors import ConfigError, NoSuchStoreBackend
 from napixd_store.opening import choose_counter, choose_store
 from napixd_store.options import declared_options
 from napixd_store.scripts import stores_of
-from napixd_store.settings import Default, Settings, shared
+from napixd_store.settings import Default, Settings, of_one_backend, shared, without
 from napixd_store.urls import backend_of
 
 _PROBE = "napixd-store/probe"
@@ -42,8 +42,7 @@ class Place:
         Raises:
             NoSuchStoreBackend, ConfigError: as `napixd_store.Store` does.
         """
-        store = Default(backend or "SQLite", options)
-        self._choose(Settings(store, Default(store.backend, shared(options))))
+        self._choose(of_one_backend(backend or "SQLite", options))
 
     @classmethod
     def of_settings(cls, settings: Settings) -> "Place":
@@ -62,7 +61,7 @@ class Place:
         self.connection = store._reached(options)
         self._counter: type[CounterBackend] | None = None
         try:
-            counter, self._counter_options = choose_counter(None, {}, settings.counter)
+            counter, options = choose_counter(None, {}, settings.counter)
         except NoSuchStoreBackend:
             if settings.counter.backend != settings.store.backend:
                 raise
@@ -70,6 +69,7 @@ class Place:
         if not issubclass(counter, CounterBackend):
             raise ConfigError(f"{counter.__name__} is not derived from CounterBackend")
         self._counter = counter
+        self._counter_options = without(options, counter_options)  # it looks, and takes no lease
         self.counter_connection = counter._reached(self._counter_options)
 
     @property

@@ -11,11 +11,12 @@ from napixd_store.integers import LARGEST, SMALLEST
 from napixd_store.resolve import resolve_counter
 from napixd_store.testing.cases import BAD_NAMES, NAMES, listed_or_skip, numbered, together
 from napixd_store.testing.interrupted import InterruptedCounterContract
+from napixd_store.testing.leased import LeasedCounterContract
 
 OpenCounter = Callable[..., CounterBackend]
 
 
-class CounterContract(InterruptedCounterContract):
+class CounterContract(InterruptedCounterContract, LeasedCounterContract):
     """What every counter does, whatever keeps it."""
 
     backend: ClassVar[type | str]
@@ -31,8 +32,9 @@ class CounterContract(InterruptedCounterContract):
         """Open counters of the backend; those opened are dropped in the end."""
         opened: list[CounterBackend] = []
 
-        def open(name: str = "contract") -> CounterBackend:
-            counter: CounterBackend = resolve_counter(self.backend)(name, options)
+        def open(name: str = "contract", **more: Any) -> CounterBackend:
+            cls = resolve_counter(self.backend)
+            counter: CounterBackend = cls(name, {**options, **more})
             opened.append(counter)
             return counter
 

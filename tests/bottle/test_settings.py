@@ -333,6 +333,8 @@ def test_one_instance_serves_two_apps():
         ({"store.users.writback": "x"}, ConfigError, "store.users: .*'writback'.*'writeback'"),
         ({"store.users.writeback": "no ; c"}, ConfigError, "store.users: .*'writeback'.*comment"),
         ({"counter.ids.collection": "x"}, ConfigError, "counter.ids: .*'collection'"),
+        ({"counter.ids.lease": "0"}, ConfigError, "counter.ids: .*'lease' must be from 1 to"),
+        ({"counter.lease": "ten"}, ConfigError, "counter: .*'lease' must be int"),
         ({"store.backend": None}, ConfigError, "'store.backend' has no value"),
         ({"store.users.backend": None}, ConfigError, "'store.users.backend' has no value"),
     ],

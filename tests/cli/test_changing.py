@@ -122,6 +122,22 @@ def test_a_counter_is_shown_set_and_dropped():
     assert "Commands:" in done("counter")
 
 
+def test_a_counter_with_a_lease_is_shown_and_set_as_the_medium_has_it(folder: Path):
+    ini = folder / "desk.ini"
+    ini.write_text("[store]\npath=it.sqlite\n[counter]\nlease=50\n[counter.ids]\nlease=100\n")
+    leased = Counter("ids", "SQLite", path="it.sqlite", lease=100)
+    leased.increment()
+    Counter("others", "SQLite", path="it.sqlite").increment(7)
+    assert done("counter", "value", "--config", "desk.ini", "ids") == "100\n"
+    assert done("counter", "set", "--config", "desk.ini", "ids", "500") == "100\n"
+    assert done("counter", "set", "--config", "desk.ini", "others", "8") == "7\n"
+    assert "ids" in done("ls", "--config", "desk.ini")
+    done("copy", "desk.ini", "sqlite:copied.sqlite?lease=9")
+    assert done("counter", "value", "--url", "sqlite:copied.sqlite?lease=9", "ids") == "500\n"
+    done("counter", "drop", "--config", "desk.ini", "ids", "--yes")
+    assert done("counter", "value", "--config", "desk.ini", "ids") == "0\n"
+
+
 # --- edit ----------------------------------------------------------------------------------------
 
 

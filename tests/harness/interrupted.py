@@ -98,8 +98,8 @@ class SharedCounter(Kept):
 
     state = None
 
-    def __init__(self, medium: Medium) -> None:
-        self.counter = medium.counter("ours")
+    def __init__(self, medium: Medium, name: str, **options: Any) -> None:
+        self.counter = medium.counter(name, **options)
         self.numbers: list[int] = []
         self.unknown = 0
 
@@ -291,14 +291,15 @@ class Subject:
     def __post_init__(self) -> None:
         gc.freeze()  # what the parent left is not collected here, and closes nothing
         self.mine, self.ours = KeptStore(self.medium, True), KeptStore(self.medium, False)
-        self.counter, self.shared = KeptCounter(self.medium), SharedCounter(self.medium)
+        self.counter, self.shared = KeptCounter(self.medium), SharedCounter(self.medium, "ours")
+        self.leased = SharedCounter(self.medium, "leased", lease=3)
         self.another_thread = ThreadPoolExecutor(1)
         self._look(self.mine)
         self.descriptors = self._descriptors()
 
     @property
     def all(self) -> list[Kept]:
-        return [self.mine, self.ours, self.counter, self.shared]
+        return [self.mine, self.ours, self.counter, self.shared, self.leased]
 
     def check(self, kept: Kept, step: Step, ended: Ended) -> None:
         """See that what *step* left is right, and that others can go on."""

@@ -91,6 +91,22 @@ def test_a_lost_reply_is_never_a_silent_double(
         assert faults.slowest <= CONNECT + REPLY + SLACK
 
 
+def test_a_lease_whose_reply_is_lost_is_a_gap(server: Running, reach: Mapping[str, Any]) -> None:
+    with before(server.port) as proxy:
+        through = {"host": "127.0.0.1", "port": proxy.port, "prefix": reach["prefix"]}
+        leased = Counter("c", "Redis", lease=10, timeout=REPLY, connect_timeout=1, **through)
+        true = Counter("c", "Redis", **reach)
+        numbers = []
+        for turn in range(1, 6):
+            until(lambda: _agree(leased, true))
+            proxy.arm(b"INCRBY", 1)
+            with pytest.raises(OutcomeUnknown):
+                leased.increment()
+            assert true.value == 20 * turn - 10
+            numbers += [leased.increment() for _ in range(10)]
+        assert numbers == [20 * turn - 10 + n for turn in range(1, 6) for n in range(1, 11)]
+
+
 @pytest.mark.skipif(
     int(redis.__version__.split(".")[0]) < 6, reason="redis-py repeats nothing before version 6"
 )

@@ -146,6 +146,17 @@ def test_a_working_copy_costs_one_read_and_one_write(
     assert store == {"a": [1, 2, 2], "n": 2}
 
 
+def test_a_hundred_numbers_of_a_lease_cost_one_command(
+    server: Running, reach: Mapping[str, Any]
+) -> None:
+    leased = Counter("c", backend="Redis", lease=100, **reach)
+    leased.reset(7)
+    with server.monitored() as commands:
+        numbers = [leased.increment() for _ in range(200)]
+    assert sent(commands) == "INCRBY, INCRBY"
+    assert numbers == list(range(8, 208))
+
+
 def test_what_searches_or_empties_the_database_is_never_sent(
     server: Running, reach: Mapping[str, Any]
 ) -> None:

@@ -21,9 +21,11 @@ def refused(backend: str) -> None:
     Store("x", backend, path="x")  # type: ignore[call-overload]  # pyright: ignore
     Store("x", backned="Memory")  # type: ignore[call-overload]  # pyright: ignore
     Store("x", writeback="yes")  # type: ignore[call-overload]  # pyright: ignore
+    Store("x", lease=100)  # type: ignore[call-overload]  # pyright: ignore
     Store("x", expires_in="3600")  # type: ignore[call-overload]  # pyright: ignore
     Counter("x", expires_in=60)  # type: ignore[call-overload]  # pyright: ignore
     Counter("x", "SQLite", writeback=True)  # type: ignore[call-overload]  # pyright: ignore
+    Counter("x", lease="100")  # type: ignore[call-overload]  # pyright: ignore
     Counter("x", backend, path="x")  # type: ignore[call-overload]  # pyright: ignore
     Counter("x", pth="x")  # type: ignore[call-overload]  # pyright: ignore
     collections("SQLite", pth="x")  # type: ignore[call-overload]  # pyright: ignore
