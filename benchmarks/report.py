@@ -1,139 +1,163 @@
-"""The results, as tables for the terminal and as a page for the docs."""
+"""The results, as tables for the terminal and as pages for the docs."""
 
-import os
-import platform
-import sqlite3
-import tempfile
-from collections.abc import Sequence
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as RichTable
 
-from benchmarks.measure import Fact, Result, Row, Suite
-from napixd_store import filesystems
+from benchmarks.measure import COMPARISONS
+from benchmarks.results import Crowd, Curves, Facts, Page, Quartiles, Section, Table
+from benchmarks.waits import below
 
-
-def show(result: Result) -> None:
-    """Print a heat on the terminal; what misses its limit is red."""
-    first, *columns = _headings(result)
-    table = Table(title=escape(result.heat.title))
-    table.add_column(first)
-    for heading in columns:
-        table.add_column(heading, justify="right")
-    for row in result.rows:
-        table.add_row(*map(escape, _cells(row)), style="red" if row.missed else "")
-    Console().print(table)
+WIDTH = 200
+"""Of what goes into a file, so that nothing is cut off."""
 
 
-def show_facts(facts: Sequence[Fact]) -> None:
-    """Print the facts without a contestant."""
-    if facts:
-        table = Table("for information", "median")
-        for fact in facts:
-            table.add_row(*map(escape, fact))
-        Console().print(table)
+class Grid(NamedTuple):
+    """A table as text: what its columns are called, and its cells."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    late: Collection[int] = ()
+    """The places of rows that miss their limit."""
 
 
-def missed(results: Sequence[Result]) -> list[str]:
+def show(section: Section) -> None:
+    """Print a section on the terminal; what misses its limit is red."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    for title, (headings, rows, late) in grids(section):
+        table = RichTable(title=escape(title))
+        table.add_column(headings[0])
+        for heading in headings[1:]:
+            table.add_column(heading, justify="right")
+        for place, cells in enumerate(rows):
+            table.add_row(*map(escape, cells), style="red" if place in late else "")
+        console.print(table)
+    for line in getattr(section, "left_out", ()):
+        print(f"left out: {line}")
+
+
+def missed(sections: Sequence[Section]) -> list[str]:
     """Return what is slower than promised, in words."""
     return [
-        f"{row.operation.name} ({result.heat.title}): "
-        f"{row.compared:.2f}, over {row.operation.limit}"
-        for result in results
-        for row in result.rows
+        f"{row.operation} ({table.title}): {row.compared[1]:.2f}, over {row.limit}"
+        for table in sections
+        if isinstance(table, Table)
+        for row in table.rows
         if row.missed
     ]
 
 
-def page(
-    suite: Suite, results: Sequence[Result], facts: Sequence[Fact], rounds: int, command: str
-) -> str:
-    """Return the Markdown page."""
-    packages = ", ".join(f"{name} {version(name)}" for name in suite.packages)
-    comparison = results[0].heat.comparison
+def page(told: Page, plots: Mapping[str, str]) -> str:
+    """Return the Markdown page; *plots* are the files by the title of their section."""
+    versions = ", ".join(f"{name} {version}" for name, version in told.versions.items())
     lines = [
-        f"# {suite.title}",
+        f"# {told.title}",
         "",
-        f"Written by `{command}`; no figure is typed by hand. Read the "
-        f"**{comparison.read}**: absolute figures are those of one machine on one day.",
+        f"Written by `{told.command}`; no figure is typed by hand. Compare figures of one table "
+        "with each other: absolute ones are those of one machine on one day. All of them, with "
+        "their quartiles, are in [results.json](_static/benchmarks/results.json).",
         "",
-        f"- To repeat it, in a clone: `pip install '.[{suite.extra}]'`, then that command.",
-        f"- Machine: {_processor()}, {platform.system()}, {_filesystem()}",
-        f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
-        f"{packages}, napixd-store {version_of_ours()}; {date.today()}",
-        f"- {rounds} rounds. In each, all do the same work on the same keys and values, in random "
-        f"order. µs are medians. {comparison.explained}",
+        f"- Machine: {told.machine}; {told.day}",
+        f"- {versions}",
+        f"- Rounds: {told.rounds}. In each, all do the same work on the same keys and values, in "
+        "random order.",
+        *(f"- {line}" for line in _explanations(told.sections)),
+        "",
+        told.note,
     ]
-    if any(result.heat.size for result in results):
-        lines += ["- Values are dicts of about 120 bytes of JSON, all different."]
-    lines += ["", suite.note]
-    for result in results:
-        headings = _headings(result)
-        lines += [
-            "",
-            f"## {result.heat.title}",
-            "",
-            result.heat.note,
-            "",
-            "| " + " | ".join(headings) + " |",
-            "|---" + "|--:" * (len(headings) - 1) + "|",
-            *("| " + " | ".join(_cells(row)) + " |" for row in result.rows),
-        ]
-    if facts:
-        lines += [
-            "",
-            "## Beside it",
-            "",
-            "| what | median |",
-            "|---|--:|",
-            *(f"| {fact.what} | {fact.figure} |" for fact in facts),
-        ]
+    for section in told.sections:
+        lines += ["", f"## {section.title}"]
+        if note := getattr(section, "note", ""):
+            lines += ["", note]
+        if section.title in plots:
+            lines += ["", f"![{section.title}]({plots[section.title]})"]
+        for _title, (headings, rows, _late) in grids(section):
+            lines += [
+                "",
+                "| " + " | ".join(headings) + " |",
+                "|---" + "|--:" * (len(headings) - 1) + "|",
+                *("| " + " | ".join(cells) + " |" for cells in rows),
+            ]
+        if left_out := getattr(section, "left_out", ()):
+            lines += ["", "Left out: " + "; ".join(left_out) + "."]
     return "\n".join(lines) + "\n"
 
 
-def version_of_ours() -> str:
-    """Return the version of the work tree, installed or not."""
-    text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
-    return text.partition('version = "')[2].partition('"')[0]
+def _explanations(sections: Sequence[Section]) -> Iterator[str]:
+    tables = [each for each in sections if isinstance(each, Table)]
+    if tables:
+        yield f"µs are medians. {COMPARISONS[tables[0].comparison].explained}"
+    if any(table.size for table in tables) or len(tables) < len(sections):
+        yield "Values are dicts of about 120 bytes of JSON, all different."
 
 
-def _headings(result: Result) -> list[str]:
-    contestants = [f"{name} ({word}), µs" for name, word in result.durabilities.items()]
-    return ["operation", *contestants, result.heat.comparison.name, "quartiles", "limit"]
+def grids(section: Section) -> Iterator[tuple[str, Grid]]:
+    """Yield the tables of a section, each with its title."""
+    if isinstance(section, Table):
+        yield section.title, _of_table(section)
+    elif isinstance(section, Crowd):
+        yield section.title, _of_crowd(section)
+    elif isinstance(section, Curves):
+        for operation, lines in section.operations.items():
+            yield f"{section.title}: {operation}", _of_curves(operation, lines)
+    elif isinstance(section, Facts):
+        rows = [(what, f"{figure:,.2f} {unit}") for what, figure, unit in section.rows]
+        yield section.title, Grid(["what", "median"], rows)
 
 
-def _cells(row: Row) -> list[str]:
-    low, high = row.quartiles
-    return [
-        row.operation.name,
-        *("–" if micros is None else f"{micros:.1f}" for micros in row.micros.values()),
-        f"{row.compared:.2f}",
-        f"{low:.2f}–{high:.2f}",
-        "" if row.operation.limit is None else f"{row.operation.limit:.2f}",
+def _of_table(table: Table) -> Grid:
+    contestants = [f"{name} ({word}), µs" for name, word in table.durabilities.items()]
+    headings = ["operation", *contestants, table.comparison, "quartiles", "limit"]
+    rows = []
+    for row in table.rows:
+        low, compared, high = row.compared
+        rows.append(
+            [
+                row.operation,
+                *(_median(row.micros[name]) for name in table.durabilities),
+                f"{compared:.2f}",
+                f"{low:.2f}–{high:.2f}",
+                "" if row.limit is None else f"{row.limit:.2f}",
+            ]
+        )
+    late = [place for place, row in enumerate(table.rows) if row.missed]
+    return Grid(headings, rows, late)
+
+
+def _median(micros: Quartiles | None) -> str:
+    return "–" if micros is None else f"{micros[1]:,.1f}"
+
+
+def _of_crowd(crowd: Crowd) -> Grid:
+    headings = [
+        crowd.several, "contestant", "a second, together", "slowest / fastest",
+        "half within, ms", "99 % within, ms", "longest, ms",
+    ]  # fmt: skip
+    rows = [
+        [
+            str(point.count),
+            point.contestant,
+            f"{point.per_second:,.0f}",
+            f"{point.share:.2f}",
+            f"{1e3 * below(point.waits, 0.5):,.2f}",
+            f"{1e3 * below(point.waits, 0.99):,.2f}",
+            f"{1e3 * point.longest:,.1f}",
+        ]
+        for point in crowd.points
     ]
+    return Grid(headings, rows)
 
 
-def _filesystem() -> str:
-    place = os.path.realpath(tempfile.gettempdir())
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-            return filesystems.filesystem(place, mounts)
-    except OSError:
-        return "a file system unknown"
-
-
-def _processor() -> str:
-    try:
-        described = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.machine()
-    models = [
-        line.partition(":")[2].strip()
-        for line in described.splitlines()
-        if line.startswith("model name")
+def _of_curves(operation: str, lines: Mapping[str, Sequence[tuple[int, float]]]) -> Grid:
+    sizes = sorted({size for line in lines.values() for size, _ in line})
+    found = {name: dict(line) for name, line in lines.items()}
+    rows = [
+        [f"{size:,}", *(f"{line[size]:,.1f}" if size in line else "–" for line in found.values())]
+        for size in sizes
     ]
-    return f"{len(models)} × {models[0]}" if models else platform.machine()
+    return Grid([operation, *(f"{name}, µs" for name in lines)], rows)

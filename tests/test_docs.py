@@ -353,29 +353,37 @@ def test_on_a_package_index_the_readme_names_files_instead_of_linking_to_them():
 # --- figures ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("medium", ["sqlite", "files", "plugin", "leases"])
+@pytest.mark.parametrize(
+    "suite", ["sqlite", "files", "redis", "memory", "plugin", "leases", "sizes"]
+)
 def test_the_benchmarks_can_be_repeated(
-    medium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Two rounds of them, which write a page as the one in docs/ was written."""
     from benchmarks import __main__ as program
-    from benchmarks import beside, files, leases, plugin, sqlite
+    from benchmarks.suites import beside, files, leases, memory, plugin, redis, sizes, sqlite
 
-    for module, sizes in (
+    for module, small in (
         (program, {"DOCS": tmp_path}),
         (sqlite, {"KEYS": 100, "WRITES": {"power": 10, "process": 10}}),
         (files, {"SIZES": (10, 100), "FILES": 10, "WRITES": 2}),
+        (redis, {"KEYS": 100, "WRITES": 10}),
+        (memory, {"KEYS": 100, "WRITES": 10}),
         (plugin, {"REQUESTS": 10}),
         (leases, {"WRITES": dict.fromkeys(leases.WRITES, 10)}),
+        (sizes, {"SMALLEST": 10, "WRITES": 2}),
         (beside, {"KEYS": 100, "REPEAT": 1}),
     ):
-        for name, size in sizes.items():
+        for name, size in small.items():
             monkeypatch.setattr(module, name, size)
-    monkeypatch.setattr("sys.argv", ["benchmarks", medium, "--rounds", "2", "--write"])
-    assert program.main() in (0, 1)  # how fast it is, two rounds cannot tell
+    asked = ["run", suite, "--rounds", "2", "--largest", "10000", "--write"]
+    assert program.main(asked) in (0, 1)  # how fast it is, two rounds cannot tell
     (written,) = tmp_path.glob("*.md")
     shown, shipped = (
         [re.sub(r"[\d.,]+", "0", line) for line in page.read_text().splitlines() if "|" in line]
         for page in (written, ROOT / "docs" / written.name)
     )
     assert [line.split("|")[1] for line in shown] == [line.split("|")[1] for line in shipped]
+    again = written.read_text()
+    assert program.main(["draw"]) == 0
+    assert written.read_text() == again

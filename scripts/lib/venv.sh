@@ -2,7 +2,7 @@
 # Sourced by the scripts, which then stand in the repository's root. `use_venv EXTRA` puts first on
 # PATH a virtual environment that holds the project with that extra. It is .venv, made with the
 # first suitable Python; PYTHON=python3.12 asks for that one, in .venv-3.12. pip's PIP_CONSTRAINT, a
-# file of versions, asks for those, in one of its own too.
+# file of versions, asks for those, in one of its own too, and so does `use_venv EXTRA own`.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -27,6 +27,7 @@ find_python() {
 use_venv() {
   local extra=$1 python venv=.venv base wanted
   python=$(find_python)
+  [[ -z ${2:-} ]] || venv+=-$extra
   [[ -z ${PYTHON:-} ]] || venv+=-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   [[ -z ${PIP_CONSTRAINT:-} ]] || venv+=-$(basename "$PIP_CONSTRAINT" .txt)
   base="$PWD $("$python" -c 'import sys; print(sys.base_prefix, sys.version)')"

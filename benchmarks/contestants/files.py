@@ -1,4 +1,4 @@
-"""What others keep in files, as contestants: their notes are in `benchmarks.files`."""
+"""Who keeps a dict in files, as contestants: their notes are in `suites.files`."""
 
 import shelve
 from collections.abc import Iterable, Mapping
@@ -6,11 +6,9 @@ from dbm import dumb
 from pathlib import Path
 from typing import Any
 
-from cachelib import FileSystemCache
-from pickledb import PickleDB
-
-from benchmarks.contestants import AsADict, OnCachelib
-from benchmarks.measure import Contestant, Value
+from benchmarks.contestants.kinds import AsADict, OnCachelib
+from benchmarks.measure import Contestant
+from benchmarks.rounds import Value
 
 
 class Cached(OnCachelib):
@@ -20,7 +18,8 @@ class Cached(OnCachelib):
     durability = "process"
 
     def __init__(self, folder: Path) -> None:
-        self.cache = FileSystemCache(str(folder), threshold=0, default_timeout=0)
+        cachelib = self.need("cachelib")
+        self.cache = cachelib.FileSystemCache(str(folder), threshold=0, default_timeout=0)
 
 
 class CachedWhole(Cached):
@@ -45,7 +44,7 @@ class Pickled(Contestant):
     durability = "memory"
 
     def __init__(self, folder: Path) -> None:
-        self.database = PickleDB(str(folder / "values.json"))
+        self.database = self.need("pickledb").PickleDB(str(folder / "values.json"))
         self.database.load()
 
     def get(self, keys: Iterable[str]) -> None:

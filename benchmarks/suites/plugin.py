@@ -12,7 +12,10 @@ from typing import Any
 
 from bottle import Bottle, HTTPResponse
 
-from benchmarks.measure import DIFFERENCE, Contestant, Heat, Operation, Round, Suite
+from benchmarks.measure import DIFFERENCE, Contestant, Heat, Operation, Plan, Suite
+from benchmarks.race import races
+from benchmarks.results import Section
+from benchmarks.rounds import Round
 from napixd_store import connections
 from napixd_store_bottle import StorePlugin
 
@@ -33,6 +36,11 @@ SETTINGS = {
     },
     "counter": {"requests": {"name": "requests"}},
 }
+
+
+def measure(plan: Plan) -> Iterator[Section]:
+    """Yield a table for each heat."""
+    yield from races(heats(), plan)
 
 
 def heats() -> Iterator[Heat]:
@@ -174,10 +182,8 @@ class Bare(Installed):
 
 
 SUITE = Suite(
-    page="benchmarks-plugin.md",
     title="Benchmarks of the Bottle plugin",
-    extra="bench,bottle",
     packages=("msgspec", "bottle"),
     note=NOTE,
-    heats=heats,
+    measure=measure,
 )

@@ -11,25 +11,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.by_hand import open_sqlite
-from benchmarks.measure import Fact, Round
+from benchmarks.contestants.by_hand import open_sqlite
+from benchmarks.results import Facts
+from benchmarks.rounds import Round
 from napixd_store import Store, StoreBackend, connections
 
 KEYS = 10_000
 REPEAT = 11
 
 
-def measure(dice: random.Random) -> list[Fact]:
+Fact = tuple[str, float, str]
+
+
+def measure(dice: random.Random) -> Facts:
     """Return the facts of this machine."""
     pairs = Round(0, dice, KEYS, 0).all_pairs()
-    return [*_importing(), *_opening(), *_memory(pairs), *_write_back(pairs)]
+    return Facts("Beside it", [*_importing(), *_opening(), *_memory(pairs), *_write_back(pairs)])
 
 
 def _importing() -> list[Fact]:
     alone, ours = _import_time("msgspec"), _import_time("napixd_store")
     return [
-        Fact("`import msgspec`", f"{alone * 1e3:.1f} ms"),
-        Fact("`import napixd_store`, msgspec included", f"{ours * 1e3:.1f} ms"),
+        ("`import msgspec`", alone * 1e3, "ms"),
+        ("`import napixd_store`, msgspec included", ours * 1e3, "ms"),
     ]
 
 
@@ -61,8 +65,8 @@ def _opening() -> list[Fact]:
 
         database.close()
         return [
-            Fact("SQLite: open, read, close", _micros(ours, times=20)),
-            Fact("the same by hand", _micros(by_hand, times=20)),
+            ("SQLite: open, read, close", _micros(ours, times=20), "µs"),
+            ("the same by hand", _micros(by_hand, times=20), "µs"),
         ]
 
 
@@ -81,8 +85,8 @@ def _memory(pairs: dict[str, Any]) -> list[Fact]:
             store[key] = next(values)
 
     facts = [
-        Fact("Memory: `store[key]`", _micros(read, each=len(some))),
-        Fact("Memory: `store[key] = value`", _micros(write, each=len(some))),
+        ("Memory: `store[key]`", _micros(read, each=len(some)), "µs"),
+        ("Memory: `store[key] = value`", _micros(write, each=len(some)), "µs"),
     ]
     store.drop()
     return facts
@@ -106,18 +110,18 @@ def _write_back(pairs: dict[str, Any]) -> list[Fact]:
         loading = _micros(load, each=KEYS, times=1)
         read()  # values are decoded when first touched
         facts = [
-            Fact(f"write-back over SQLite: loading {KEYS:,} pairs, a pair", loading),
-            Fact("write-back over SQLite: `store[key]`, read before", _micros(read, each=1000)),
+            (f"write-back over SQLite: loading {KEYS:,} pairs, a pair", loading, "µs"),
+            ("write-back over SQLite: `store[key]`, read before", _micros(read, each=1000), "µs"),
         ]
         connections.close_all()
         return facts
 
 
-def _micros(work: Callable[[], None], *, each: int = 1, times: int = 5) -> str:
+def _micros(work: Callable[[], None], *, each: int = 1, times: int = 5) -> float:
     measured = []
     for _ in range(REPEAT):
         start = time.perf_counter()
         for _ in range(times):
             work()
         measured.append((time.perf_counter() - start) / times / each)
-    return f"{statistics.median(measured) * 1e6:.2f} µs"
+    return statistics.median(measured) * 1e6

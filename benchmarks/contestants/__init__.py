@@ -1,0 +1,1 @@
+"""Who is compared: this library, the media by hand, and others."""
