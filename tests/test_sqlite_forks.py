@@ -6,6 +6,7 @@ tells nobody, as uWSGI makes them.
 
 import ctypes
 import gc
+import json
 import os
 import resource
 import signal
@@ -25,6 +26,7 @@ from napixd_store.backends.sqlite.session import Session
 from napixd_store.connections import close_all
 from tests.descriptors import descriptors
 from tests.processes import TIMEOUT, Signal, fork, run_threads
+from tests.redis.servers import until
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -109,6 +111,36 @@ def test_what_a_child_wrote_is_kept_when_the_parent_closes(options, store):
 
     assert ended()
     assert store.snapshot() == {"old": 1, "more": 2, "child": 3, "later": 4}
+
+
+def test_what_a_dead_process_left_in_the_log_outlives_a_child_that_closes_what_it_finds(
+    options, store, tmp_path
+):
+    """Nobody else has the file open then, and what the child knows of the log is an older one."""
+    close_all()
+    goes_on, seen = Signal(), tmp_path / "seen"
+
+    def parent() -> None:
+        assert store["old"] == 1
+        if untold() == 0:
+            try:
+                signal.alarm(int(TIMEOUT))
+                goes_on.wait()
+                store["child"] = 4
+                seen.with_suffix(".aside").write_text(json.dumps(store.snapshot()))
+                seen.with_suffix(".aside").rename(seen)
+            finally:
+                os._exit(0)
+
+    fork(parent).wait()  # its result comes no sooner than the child ends, which has the pipe, too
+    assert store["old"] == 1
+    close_all()  # the last to close, as far as it can see, removes the log that the child knows
+    assert in_child(told, lambda: store.add("dead", 3))()  # it ends as by kill -9
+    goes_on.send()
+
+    until(seen.exists, TIMEOUT)
+    assert json.loads(seen.read_text()) == {"old": 1, "more": 2, "dead": 3, "child": 4}
+    assert store.snapshot() == {"old": 1, "more": 2, "dead": 3, "child": 4}
 
 
 def test_a_child_forked_beside_another_threads_transaction_refuses_and_harms_nothing(

@@ -5,9 +5,12 @@ that Python tells of all are closed. Any other, or one that is made in the middl
 is found out about afterwards, in the child.
 """
 
+import fcntl
 import os
 import sqlite3
+import struct
 import threading
+from contextlib import ExitStack, suppress
 
 from napixd_store.backends.sqlite.session import Identity, Session, identity, sessions
 from napixd_store.errors import Unavailable
@@ -54,8 +57,32 @@ def begin_anew(session: Session) -> None:
         if session.handle is not None:
             _give_up(session.handle, session.cursor, fails=owned(session.lock))
         session.handle = session.file = None
-    session.close()
+    with ExitStack() as stack:
+        if session.handle is not None:
+            _keep_the_log(session.path, session.file, stack)
+        session.close()
     session.lock = threading.RLock()
+
+
+_LOCK = "hhqqi0q"  # the kernel's struct flock: kind, whence, first byte, how many, nobody
+_SQLITES, _MANY = 2**30, 512  # https://www.sqlite.org/src/file/src/os.h, PENDING_BYTE
+
+
+def _keep_the_log(path: str, file: Identity, stack: ExitStack) -> None:
+    """Let SQLite find the *file* in use for as long as *stack* is open.
+
+    Else, where nobody else has it open, it would remove the log when it closes the handle. The log
+    that this handle knows is that from before the fork; the one at the path may be a later one, of
+    a process that died. Such a lock is that of a descriptor, so it counts against our own process.
+    Closed, the descriptor takes with it the locks that this process has on the file, and none are.
+    """
+    with suppress(OSError, AttributeError):  # not on every system
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        stack.callback(os.close, descriptor)
+        facts = os.fstat(descriptor)
+        if (facts.st_dev, facts.st_ino) == file:  # else SQLite finds it moved, and removes nothing
+            asked = struct.pack(_LOCK, fcntl.F_RDLCK, os.SEEK_SET, _SQLITES, _MANY, 0)
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, asked)
 
 
 def _is_torn() -> bool:

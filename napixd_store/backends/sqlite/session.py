@@ -61,7 +61,7 @@ class Session:
         """When to look next at handle and file before using them, by the monotonic clock."""
         self.passing = False
         """Whether the handle serves one operation only, see `file.is_unchanging`."""
-        self._path = path
+        self.path = path
         self._log_path = ""
         self._log: Identity = None
         sessions.add(self)
@@ -97,11 +97,11 @@ class Session:
                 self.close()
 
     def _note_log(self) -> None:
-        self._log_path = note.beside(Path(self._path))
+        self._log_path = note.beside(Path(self.path))
         self._log = identity(self._log_path)
         if not self.is_found():
             raise Unavailable(
-                f"{self._path}: replaced while it was opened; nothing was changed: repeat"
+                f"{self.path}: replaced while it was opened; nothing was changed: repeat"
             )
 
     # --- queries -----------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class Session:
 
     def is_found(self) -> bool:
         """Whether the file stands at its path."""
-        return identity(self._path) == self.file
+        return identity(self.path) == self.file
 
     def is_whole(self) -> bool:
         """Whether the file stands at its path, and its log beside it."""
@@ -174,7 +174,7 @@ class Session:
                     self.cursor.close()  # or its statement keeps the file open
                 finally:
                     self.handle.close()
-                note.drop(Path(self._path))
+                note.drop(Path(self.path))
         finally:
             self.handle = self.file = None
 
