@@ -3,7 +3,8 @@
 import os
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from napixd_store.cli.errors import Failed
 from napixd_store.cli.keys import WholeNumber, a_key, key_and_value, some_keys
 from napixd_store.cli.options import ask, collection, names, sure, where
 from napixd_store.cli.places import Where, where_is
+from napixd_store.cli.process import undisturbed
 from napixd_store.deadline import OF_STORE
 from napixd_store.engine.verbs import Key
 from napixd_store.errors import StoreError
@@ -74,23 +76,21 @@ def edit(where: Where, collection: str, key: Key) -> None:
     except KeyError:
         raise Failed(f"{where_is(store, key)}: it is not there: set makes one") from None
     shown = output.set_out(before) + "\n"
-    path = _written_aside(shown)
-    try:
-        click.edit(filename=path)
-        with open(path, encoding="utf-8") as file:
-            after = file.read()
-        if after.strip() == shown.strip():
-            click.echo("nothing was changed", err=True)
-        else:
-            texts.replace(store, key, after, etag=etag or "")
-    except click.ClickException as exc:  # of an editor that does not work
-        raise Failed(f"{exc.format_message()}{_unless_kept(path, shown)}") from None
-    except (StoreError, UnicodeDecodeError) as exc:
-        raise Failed(f"{exc}{_unless_kept(path, shown)}") from None
-    except BaseException:
-        _unless_kept(path, shown)
-        raise
-    os.unlink(path)
+    with ExitStack() as stack:
+        path = undisturbed(partial(_written_aside, shown, stack))
+        try:
+            click.edit(filename=path)
+            with open(path, encoding="utf-8") as file:
+                after = file.read()
+            if after.strip() == shown.strip():
+                click.echo("nothing was changed", err=True)
+            else:
+                texts.replace(store, key, after, etag=etag or "")
+        except click.ClickException as exc:  # of an editor that does not work
+            raise Failed(f"{exc.format_message()}{_unless_kept(path, shown)}") from None
+        except (StoreError, UnicodeDecodeError) as exc:
+            raise Failed(f"{exc}{_unless_kept(path, shown)}") from None
+        os.unlink(path)
 
 
 @click.command()
@@ -188,9 +188,13 @@ def _as_json(value: str) -> str:
         raise click.UsageError("the value is not UTF-8") from None
 
 
-def _written_aside(text: str) -> str:
-    """Return the path of a new file, which nobody else can read."""
+def _written_aside(text: str, stack: ExitStack) -> str:
+    """Return the path of a new file, which nobody else can read.
+
+    It is removed with *stack*, unless something else was written to it.
+    """
     descriptor, path = tempfile.mkstemp(suffix=".json", prefix="napixd-store-")
+    stack.callback(_unless_kept, path, text)
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     return path

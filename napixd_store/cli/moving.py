@@ -3,7 +3,9 @@
 import shutil
 import sys
 import tempfile
-from typing import Any
+from contextlib import ExitStack
+from functools import partial
+from typing import IO, Any
 
 import click
 
@@ -13,6 +15,7 @@ from napixd_store.cli.bar import Bar
 from napixd_store.cli.options import ask, only, sure, where
 from napixd_store.cli.output import as_json
 from napixd_store.cli.places import Where, check_standing, named
+from napixd_store.cli.process import undisturbed
 from napixd_store.operations import Moved, copy, move
 from napixd_store.operations import backup as back_up
 from napixd_store.operations import restore as put_back
@@ -53,13 +56,18 @@ def load(where: Where, file: str, reset: bool, dry_run: bool, as_json: bool) -> 
 
     All of it is read and checked before anything is written; - is stdin.
     """
-    with tempfile.NamedTemporaryFile(prefix="napixd-store-") as spool, Bar("load") as progress:
+    with ExitStack() as stack, Bar("load") as progress:
         if file == "-":
+            spool = undisturbed(partial(_spool, stack))
             shutil.copyfileobj(sys.stdin.buffer, spool)
             spool.flush()
             file = spool.name
         loaded = archive.load(file, where.place, reset=reset, dry_run=dry_run, progress=progress)
     _tell(loaded, as_json, "would be loaded" if dry_run else "loaded")
+
+
+def _spool(stack: ExitStack) -> IO[bytes]:
+    return stack.enter_context(tempfile.NamedTemporaryFile(prefix="napixd-store-"))
 
 
 def _tell(found: archive.Archived, as_json: bool, done: str) -> None:
