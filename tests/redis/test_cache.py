@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from napixd_store import ConfigError, Counter, Store, Unavailable, transaction
+from napixd_store import ConfigError, Conflict, Counter, Store, Unavailable, transaction
 from napixd_store.backends.redis.records import MISSING, Records
 from tests.processes import Signal, fork
 from tests.redis.proxy import before
@@ -149,6 +149,15 @@ def test_what_was_seen_is_believed_though_the_word_of_its_change_is_late(
         store = cached(backend, {"host": "127.0.0.1", "port": proxy.port, "prefix": prefix})
         other = Store("c", backend, unix_socket_path=server.socket, prefix=prefix)
         counter = Counter("c", backend, **store._opened[1])
+        options = {**store._opened[1], "writeback": False}
+        second, others = (Store("second", backend, **to) for to in (options, other._opened[1]))
+        second["changed"] = counter.reset()  # and both are listed
+
+        def refused() -> None:
+            with pytest.raises(Conflict), transaction(second) as inside:
+                inside["changed"] += 1
+                others["changed"] = number
+
         proxy.late = 0.02
         ways: list[Callable[[], object]] = [
             store.snapshot,
@@ -157,6 +166,8 @@ def test_what_was_seen_is_believed_though_the_word_of_its_change_is_late(
             lambda: list(store),
             lambda: len(store),
             lambda: counter.value,
+            lambda: counter.reset(1),
+            refused,
             lambda: store.put("k", number),
         ]
         for number, look in enumerate(ways):

@@ -57,10 +57,9 @@ class CachingServer(Server):
         try:
             return super().run(where, names, script, *arguments, writing=writing, footing=footing)
         finally:
-            if writing and script.names_all:
+            if writing:
                 self.cache.forget(names)
-            else:
-                self.cache.doubt()
+            self.cache.doubt()  # what it answers, a refusal say, tells of others
 
     def existing(self, where: Where, names: Iterable[str]) -> set[str]:
         """As without a cache."""
