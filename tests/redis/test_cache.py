@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import select
+import socket
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
@@ -17,7 +18,9 @@ from typing import Any
 import pytest
 
 from napixd_store import ConfigError, Conflict, Counter, Store, Unavailable, transaction
+from napixd_store.backends.redis.failures import Failure, Stage, driven
 from napixd_store.backends.redis.records import MISSING, Records
+from napixd_store.backends.redis.tracked import Tracked
 from tests.processes import Signal, fork
 from tests.redis.proxy import before
 from tests.redis.servers import PAGE, Running, until
@@ -153,10 +156,14 @@ def test_what_was_seen_is_believed_though_the_word_of_its_change_is_late(
         second, others = (Store("second", backend, **to) for to in (options, other._opened[1]))
         second["changed"] = counter.reset()  # and both are listed
 
-        def refused() -> None:
-            with pytest.raises(Conflict), transaction(second) as inside:
+        def conflicting() -> None:
+            with transaction(second) as inside:
                 inside["changed"] += 1
                 others["changed"] = number
+
+        def refused() -> None:
+            with pytest.raises(Conflict):
+                conflicting()
 
         proxy.late = 0.02
         ways: list[Callable[[], object]] = [
@@ -330,6 +337,39 @@ def test_a_network_that_fell_silent_hides_a_change_for_a_moment_only(
         until(is_noticed)
         proxy.silent = False
         assert store["k"] == 1
+
+
+class Told:
+    """A connection on which somebody has said so much already; it takes whatever is sent."""
+
+    def __init__(self, said: bytes) -> None:
+        ours, self.theirs = socket.socketpair()
+        self.theirs.sendall(said)
+        self._sock: Any = type("Timed", (), {"_sock": ours})
+
+    def disconnect(self) -> None:
+        self._sock._sock.close()
+        self.theirs.close()
+
+
+def test_what_no_server_says_ends_the_connection() -> None:
+    for said in [
+        b"+a reply to nothing\r\n",
+        b"*1\r\n" * 5_000,
+        b">1\r\n" * 5_000,
+        b">1\r\n$10\r\ninvalidate\r\n",
+        b">2\r\n$10\r\ninvalidate\r\n:5\r\n",
+        b">2\r\n$10\r\ninvalidate\r\n*1\r\n:5\r\n",
+        b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\n\xff\r\n",
+        b"$" + b"9" * 5_000 + b"\r\n",
+        b"hello\r\n",
+        b"\r\n",
+    ]:
+        tracked = Tracked(Told(said), None, 2**16)
+        with pytest.raises(Failure):
+            driven(Stage.WAITING, tracked.catch_up)
+        assert not tracked.whole
+        tracked.close()
 
 
 # --- forks and interrupts -----------------------------------------------------------------------
