@@ -339,6 +339,16 @@ def test_a_network_that_fell_silent_hides_a_change_for_a_moment_only(
         assert store["k"] == 1
 
 
+def test_to_connect_takes_no_longer_than_it_may(server: Running, backend: str, prefix: str) -> None:
+    with before(server.port) as proxy:
+        way = {"host": "127.0.0.1", "port": proxy.port, "prefix": prefix, "connect_timeout": 0.5}
+        store = cached(backend, way)
+        store._connection.cache.drop()
+        proxy.pause = 0.15  # each request is in time, and all together are not
+        assert store["k"] == 0
+        assert store._connection.cache._tracked is None
+
+
 class Told:
     """A connection on which somebody has said so much already; it takes whatever is sent."""
 
@@ -448,6 +458,21 @@ def test_an_interrupted_read_leaves_what_is_right_or_nothing(stores: Stores, sta
                 assert isinstance(outcome.raised, KeyboardInterrupt | TimeoutError)
     assert len(errors) > 3
     assert sockets() <= counted
+
+
+def test_nothing_is_kept_of_a_connection_that_was_closed_while_it_was_made(
+    stores: Stores,
+) -> None:
+    server = stores[0]._connection
+    found: list[Tracked] = []
+
+    def keep(tracked: Tracked) -> None:
+        server.close()  # another thread's, which does not find this one yet
+        found.append(tracked)
+
+    with pytest.raises(Failure):
+        server.tracked(keep)
+    assert not found[0].whole
 
 
 def test_a_handler_may_read_what_it_interrupts(stores: Stores) -> None:

@@ -48,13 +48,13 @@ class Tracked:
         self._raw, self._reply = bytearray(), None
         self._awaited = self._busy = False
 
-    def start(self, seconds: float) -> ErrorReply | None:
+    def start(self, end: float) -> ErrorReply | None:
         """Have the server track this; return what it refuses, if it does.
 
         Raises:
-            OSError: the connection is lost, or takes more than so many *seconds* for a reply.
+            OSError: the connection is lost, or *end* has come, by the monotonic clock.
         """
-        replies = (self.ask(command, seconds, None) for command in _START)
+        replies = (self.ask(command, end - time.monotonic(), None) for command in _START)
         return next((reply for reply in replies if isinstance(reply, ErrorReply)), None)
 
     def begin(self) -> bool:
