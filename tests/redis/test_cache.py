@@ -507,8 +507,10 @@ def test_no_more_is_kept_than_is_allowed_and_what_is_used_stays(
     assert records.get(*whereabouts(store, "k")) == b"0"
     assert records.get(*whereabouts(store, "key 499")) is not MISSING
     assert records.get(*whereabouts(store, "key 1")) is MISSING
+    others = len(records._entries)
     store["large"] = "x" * most
     assert store["large"] == store["large"]
+    assert len(records._entries) == others
     assert records._size <= most
 
 
@@ -529,6 +531,9 @@ def test_marks_do_not_pile_up() -> None:
     records = Records(2**16)
     for number in range(5_000):
         records.put(f"hash {number}:k", records.mark(f"hash {number}"), b"1")
+    assert len(records._marks) < 2_000
+    for number in range(5_000):
+        records.mark(f"of another type {number}")  # the server refuses to read it
     assert len(records._marks) < 2_000
 
 
