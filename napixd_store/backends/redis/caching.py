@@ -58,9 +58,7 @@ class CachingServer(Server):
         try:
             return super().run(where, names, script, *arguments, writing=writing, footing=footing)
         finally:
-            if writing:
-                self.cache.forget(names)
-            self.cache.doubt()  # what it answers, a refusal say, tells of others
+            self.cache.doubt()  # of a write, too: what it answers, a refusal say, tells of others
 
     def existing(self, where: Where, names: Iterable[str]) -> set[str]:
         """As without a cache."""
