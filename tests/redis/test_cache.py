@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import select
+import socket
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
@@ -16,8 +17,10 @@ from typing import Any
 
 import pytest
 
-from napixd_store import ConfigError, Counter, Store, Unavailable, transaction
+from napixd_store import ConfigError, Conflict, Counter, Store, Unavailable, transaction
+from napixd_store.backends.redis.failures import Failure, Stage, driven
 from napixd_store.backends.redis.records import MISSING, Records
+from napixd_store.backends.redis.tracked import Tracked
 from tests.processes import Signal, fork
 from tests.redis.proxy import before
 from tests.redis.servers import PAGE, Running, until
@@ -149,6 +152,19 @@ def test_what_was_seen_is_believed_though_the_word_of_its_change_is_late(
         store = cached(backend, {"host": "127.0.0.1", "port": proxy.port, "prefix": prefix})
         other = Store("c", backend, unix_socket_path=server.socket, prefix=prefix)
         counter = Counter("c", backend, **store._opened[1])
+        options = {**store._opened[1], "writeback": False}
+        second, others = (Store("second", backend, **to) for to in (options, other._opened[1]))
+        second["changed"] = counter.reset()  # and both are listed
+
+        def conflicting() -> None:
+            with transaction(second) as inside:
+                inside["changed"] += 1
+                others["changed"] = number
+
+        def refused() -> None:
+            with pytest.raises(Conflict):
+                conflicting()
+
         proxy.late = 0.02
         ways: list[Callable[[], object]] = [
             store.snapshot,
@@ -157,6 +173,8 @@ def test_what_was_seen_is_believed_though_the_word_of_its_change_is_late(
             lambda: list(store),
             lambda: len(store),
             lambda: counter.value,
+            lambda: counter.reset(1),
+            refused,
             lambda: store.put("k", number),
         ]
         for number, look in enumerate(ways):
@@ -321,6 +339,49 @@ def test_a_network_that_fell_silent_hides_a_change_for_a_moment_only(
         assert store["k"] == 1
 
 
+def test_to_connect_takes_no_longer_than_it_may(server: Running, backend: str, prefix: str) -> None:
+    with before(server.port) as proxy:
+        way = {"host": "127.0.0.1", "port": proxy.port, "prefix": prefix, "connect_timeout": 0.5}
+        store = cached(backend, way)
+        store._connection.cache.drop()
+        proxy.pause = 0.15  # each request is in time, and all together are not
+        assert store["k"] == 0
+        assert store._connection.cache._tracked is None
+
+
+class Told:
+    """A connection on which somebody has said so much already; it takes whatever is sent."""
+
+    def __init__(self, said: bytes) -> None:
+        ours, self.theirs = socket.socketpair()
+        self.theirs.sendall(said)
+        self._sock: Any = type("Timed", (), {"_sock": ours})
+
+    def disconnect(self) -> None:
+        self._sock._sock.close()
+        self.theirs.close()
+
+
+def test_what_no_server_says_ends_the_connection() -> None:
+    for said in [
+        b"+a reply to nothing\r\n",
+        b"*1\r\n" * 5_000,
+        b">1\r\n" * 5_000,
+        b">1\r\n$10\r\ninvalidate\r\n",
+        b">2\r\n$10\r\ninvalidate\r\n:5\r\n",
+        b">2\r\n$10\r\ninvalidate\r\n*1\r\n:5\r\n",
+        b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\n\xff\r\n",
+        b"$" + b"9" * 5_000 + b"\r\n",
+        b"hello\r\n",
+        b"\r\n",
+    ]:
+        tracked = Tracked(Told(said), None, 2**16)
+        with pytest.raises(Failure):
+            driven(Stage.WAITING, tracked.catch_up)
+        assert not tracked.whole
+        tracked.close()
+
+
 # --- forks and interrupts -----------------------------------------------------------------------
 
 
@@ -399,6 +460,21 @@ def test_an_interrupted_read_leaves_what_is_right_or_nothing(stores: Stores, sta
     assert sockets() <= counted
 
 
+def test_nothing_is_kept_of_a_connection_that_was_closed_while_it_was_made(
+    stores: Stores,
+) -> None:
+    server = stores[0]._connection
+    found: list[Tracked] = []
+
+    def keep(tracked: Tracked) -> None:
+        server.close()  # another thread's, which does not find this one yet
+        found.append(tracked)
+
+    with pytest.raises(Failure):
+        server.tracked(keep)
+    assert not found[0].whole
+
+
 def test_a_handler_may_read_what_it_interrupts(stores: Stores) -> None:
     store, other = stores
     found: list[Any] = []
@@ -431,8 +507,10 @@ def test_no_more_is_kept_than_is_allowed_and_what_is_used_stays(
     assert records.get(*whereabouts(store, "k")) == b"0"
     assert records.get(*whereabouts(store, "key 499")) is not MISSING
     assert records.get(*whereabouts(store, "key 1")) is MISSING
+    others = len(records._entries)
     store["large"] = "x" * most
     assert store["large"] == store["large"]
+    assert len(records._entries) == others
     assert records._size <= most
 
 
@@ -453,6 +531,9 @@ def test_marks_do_not_pile_up() -> None:
     records = Records(2**16)
     for number in range(5_000):
         records.put(f"hash {number}:k", records.mark(f"hash {number}"), b"1")
+    assert len(records._marks) < 2_000
+    for number in range(5_000):
+        records.mark(f"of another type {number}")  # the server refuses to read it
     assert len(records._marks) < 2_000
 
 

@@ -15,7 +15,6 @@ from napixd_store.backends.redis.driver import Command
 from napixd_store.backends.redis.failures import Failure, Stage, driven
 from napixd_store.backends.redis.pool import Pool
 from napixd_store.backends.redis.records import MISSING, Found
-from napixd_store.backends.redis.resp3 import ErrorReply
 from napixd_store.backends.redis.tracked import Tracked
 from napixd_store.errors import Unavailable
 from napixd_store.exclusive import Exclusive
@@ -136,7 +135,7 @@ class Cache(Exclusive):
         if found is MISSING:
             mark = records.mark(name)
             reply = tracked.ask(command, self._timeout, self._doubt)
-            if not isinstance(reply, ErrorReply):  # else it is asked again, to say what it means
+            if reply is None or isinstance(reply, bytes):  # else it is asked anew: what is wrong?
                 found = reply
                 records.put(place, mark, found)
         tracked.end()

@@ -1,5 +1,6 @@
 """A server whose records are kept in the process, see `Cache`; all else goes as it does without."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -57,10 +58,7 @@ class CachingServer(Server):
         try:
             return super().run(where, names, script, *arguments, writing=writing, footing=footing)
         finally:
-            if writing and script.names_all:
-                self.cache.forget(names)
-            else:
-                self.cache.doubt()
+            self.cache.doubt()  # of a write, too: what it answers, a refusal say, tells of others
 
     def existing(self, where: Where, names: Iterable[str]) -> set[str]:
         """As without a cache."""
@@ -86,17 +84,19 @@ class CachingServer(Server):
             Failure: it cannot be reached.
         """
         way = self._pool.way  # before: it may become another one meanwhile
+        end = time.monotonic() + self._connect_timeout
         connection = self._pool.apart()
         tracked = None
         try:
             connect(connection, self._connect_timeout)
             tracked = driven(Stage.CONNECTING, Tracked, connection, way, self._bytes)
-            refusal = driven(Stage.CONNECTING, tracked.start, self._connect_timeout)
+            refusal = driven(Stage.CONNECTING, tracked.start, end)
             if refusal is not None:
                 raise self._refused(refusal)
-            if tracked.peer != self._pool.peer:
-                raise Failure(Stage.CONNECTING, ConnectionError("another server"))
             keep(tracked)
+            # Only now: who closes all from now on finds it.
+            if tracked.peer != self._pool.peer or way is not self._pool.way:
+                raise Failure(Stage.CONNECTING, ConnectionError("another server"))
         except BaseException:
             if tracked is not None:  # it may be kept already
                 tracked.whole = False

@@ -52,6 +52,8 @@ class Records:
 
     def mark(self, name: str) -> object:
         """Return the mark under *name*, before what is to be `put` is asked for."""
+        if len(self._marks) > len(self._entries) + _SPARE:
+            self._marks.clear()
         return self._marks.setdefault(name, object())
 
     def put(self, place: str, mark: object, record: bytes | None) -> None:
@@ -59,14 +61,15 @@ class Records:
         before = self._entries.pop(place, None)
         if before is not None:
             self._size -= _cost(place, before[1])
+        cost = _cost(place, record)
+        if cost > self._most:  # all others would go for it, and then it too
+            return
         self._entries[place] = mark, record
-        self._size += _cost(place, record)
+        self._size += cost
         while self._size > self._most:
             gone, (_mark, was) = self._entries.popitem(last=False)
             self._size -= _cost(gone, was)
             self._marks.pop(gone, None)  # of a record that the server calls by its place
-        if len(self._marks) > len(self._entries) + _SPARE:
-            self._marks.clear()
 
     def forget(self, names: Iterable[str]) -> None:
         """Let nothing count any more of which the server tells under one of *names*."""

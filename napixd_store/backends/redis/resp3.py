@@ -6,6 +6,7 @@ redis-py's own parser differs between versions in what it does with pushes.
 from typing import Any
 
 _END = b"\r\n"
+_DEEPEST = 8  # lists in lists
 _BULKS, _LISTS, _MAPS = b"$=!", b"*~>", b"%|"
 
 
@@ -28,7 +29,7 @@ class Garbled(ConnectionError):
     """This is not what a server says."""
 
 
-def parse(raw: bytearray, at: int) -> tuple[Any, int]:
+def parse(raw: bytearray, at: int, depth: int = 0) -> tuple[Any, int]:
     """Return what stands in *raw* at this place, and the place behind it.
 
     Raises:
@@ -53,11 +54,11 @@ def parse(raw: bytearray, at: int) -> tuple[Any, int]:
         return None, at
     if kind in _BULKS:
         return _bulk(raw, at, number, kind)
-    if kind not in _LISTS + _MAPS:
+    if kind not in _LISTS + _MAPS or depth > _DEEPEST:
         raise Garbled("a reply is no RESP3")
     found: list[Any] = Push() if kind in b">" else []
     for _ in range(2 * number if kind in _MAPS else number):
-        item, at = parse(raw, at)
+        item, at = parse(raw, at, depth + 1)
         found.append(item)
     return found, at
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from napixd_store.backends.redis.driver import Command, DriverConnection, parts
 from napixd_store.backends.redis.records import Records
-from napixd_store.backends.redis.resp3 import ErrorReply, Incomplete, Push, parse
+from napixd_store.backends.redis.resp3 import ErrorReply, Garbled, Incomplete, Push, parse
 
 TRUSTED = 1.0
 """Seconds after which the server is asked whether it is still there: a dead network is silent."""
@@ -45,16 +45,16 @@ class Tracked:
         self.ready = _ready(self._sock.fileno())
         """Whether something waits in the socket, at once or within some seconds."""
         self._pending = getattr(self._sock, "pending", int)  # TLS decrypts more than it gives
-        self._raw, self._replies = bytearray(), []  # type: ignore[var-annotated]
-        self._busy = False
+        self._raw, self._reply = bytearray(), None
+        self._awaited = self._busy = False
 
-    def start(self, seconds: float) -> ErrorReply | None:
+    def start(self, end: float) -> ErrorReply | None:
         """Have the server track this; return what it refuses, if it does.
 
         Raises:
-            OSError: the connection is lost, or takes more than so many *seconds* for a reply.
+            OSError: the connection is lost, or *end* has come, by the monotonic clock.
         """
-        replies = (self.ask(command, seconds, None) for command in _START)
+        replies = (self.ask(command, end - time.monotonic(), None) for command in _START)
         return next((reply for reply in replies if isinstance(reply, ErrorReply)), None)
 
     def begin(self) -> bool:
@@ -79,12 +79,13 @@ class Tracked:
         now = time.monotonic()
         sent, end = now, now + seconds
         packed = b"".join(parts(command))
+        self._awaited = True
         if self._sock.send(packed) != len(packed):
             raise TimeoutError("the socket takes no more")
-        while not self._replies:
+        while self._awaited:
             self._wait(end)
         self.until, self.settled = sent + TRUSTED, doubt
-        return self._replies.pop()
+        return self._reply
 
     def catch_up(self) -> None:
         """Apply what has come."""
@@ -136,14 +137,19 @@ class Tracked:
                 return
 
     def _apply(self, said: Any) -> None:
-        if not isinstance(said, Push):
-            self._replies.append(said)
-        elif said[:1] == [b"invalidate"]:
-            names = said[1]
-            if names is None:  # the database was emptied
+        match said:
+            case Push([b"invalidate", None]):  # the database was emptied
                 self.records.forget_all()
-            else:
+            case Push([b"invalidate", [*names]]) if all(type(name) is bytes for name in names):
                 self.records.forget(map(bytes.decode, names))
+            case Push([b"invalidate", *_]):
+                raise Garbled("what was changed is not told by name")
+            case Push():
+                pass
+            case _ if self._awaited:
+                self._reply, self._awaited = said, False
+            case _:
+                raise Garbled("a reply came that nobody had asked for")
 
 
 def _wants_more(exc: OSError) -> bool:
