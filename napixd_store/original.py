@@ -18,7 +18,8 @@ T = TypeVar("T")
 CLASSES: Final = ("FileBackend", "DirectoryBackend", "FileStore", "DirectoryStore")
 """Folders that it made by default; the last two are of its early versions."""
 
-_OURS = (".store", ".json", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".sqlite-journal")
+_SIDES = ("", "-wal", "-shm", "-journal", "-note", "-queue")
+_OURS = (".store", ".json", *(f".sqlite{side}" for side in _SIDES))
 
 _importing: ContextVar[bool] = ContextVar("importing", default=False)
 

@@ -90,6 +90,8 @@ FAULTS = [
     Fault("disk.py", "while rest:", "if rest:", SHORT),
     Fault("disk.py", "    os.fsync(descriptor)\n\n\n# --- folders", "\n\n# --- folders", CUTS),
     Fault("backends/sqlite/session.py", '"power": "FULL"', '"power": "OFF"', CUTS),
+    # Who has just written is served before those who wait.
+    Fault("backends/sqlite/queue.py", "goes_on or _taken(descriptor, self._since, 0) is None", "True", "test_sqlite_queue.py"),
     # A command is sent twice, or a promise of replicas is not waited for.
     Fault("backends/redis/attempts.py", "return failed.stage is Stage.SENDING or not writing", "return True", REPLIES),
     Fault("backends/redis/exchanges.py", "driven(stage, connection.read_response)", "driven(min(stage, Stage.SENDING), connection.read_response)", REPLIES),

@@ -368,6 +368,7 @@ def test_the_sqlite_file_stays_in_its_folder(tmp_path: Path):
         "doc.sqlite-wal",
         "doc.sqlite-shm",
         "doc.sqlite-note",
+        "doc.sqlite-queue",
     }
 
 

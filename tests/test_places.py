@@ -133,7 +133,7 @@ def test_every_file_and_folder_made_is_private_under_any_umask(umask, tmp_path):
 
     found = {file.name: rights(file) for file in folder.iterdir()}
 
-    private = {f"doc.sqlite{side}": 0o600 for side in ("", "-wal", "-shm", "-note")}
+    private = {f"doc.sqlite{side}": 0o600 for side in ("", "-wal", "-shm", "-note", "-queue")}
     assert found == private
     assert rights(folder) == rights(folder.parent) == 0o700
 

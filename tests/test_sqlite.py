@@ -15,6 +15,7 @@ import pytest
 from napixd_store import ConfigError, CorruptData, Counter, Store, Unavailable
 from napixd_store.backends.sqlite import SQLiteStore
 from napixd_store.backends.sqlite.leases import lease
+from napixd_store.backends.sqlite.queue import Queue
 from napixd_store.backends.sqlite.session import Session
 from napixd_store.connections import close_all
 from tests.processes import TIMEOUT, Signal, fork, run_threads
@@ -334,7 +335,7 @@ def test_what_the_thread_that_handles_signals_had_is_closed_by_the_next_operatio
     store["a"] = 1
     closed: list[Session] = []
     monkeypatch.setattr(Session, "close_if_idle", lambda session: closed.append(session))
-    left, sessions = Session(str(path)), set[Session]()
+    left, sessions = Session(str(path), Queue(path)), set[Session]()
 
     lease(left, sessions)
 

@@ -573,8 +573,8 @@ def _on_a_full_disk(folder: Path) -> None:
     assert counter.increment() == 42
     assert store.pop("new") == "x" * 100_000
     assert counter.reset(41) == 42
-    # The note comes with the first write.
-    assert sorted(os.listdir(folder)) == sorted([*before, "doc.sqlite-note"])
+    # These come with the first write.
+    assert sorted(os.listdir(folder)) == sorted([*before, "doc.sqlite-note", "doc.sqlite-queue"])
     assert_intact(path)
 
 

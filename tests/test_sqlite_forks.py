@@ -22,6 +22,7 @@ import pytest
 
 from napixd_store import Counter, Store, StoreBackend, Unavailable, processes
 from napixd_store.backends.sqlite.leases import lease
+from napixd_store.backends.sqlite.queue import Queue
 from napixd_store.backends.sqlite.session import Session
 from napixd_store.connections import close_all
 from tests.descriptors import descriptors
@@ -207,7 +208,7 @@ def test_what_was_another_threads_is_not_finalised_before_a_child_has_begun_anew
     """Python ends those threads' own before it tells of the fork, and SQLite may be locked."""
     closed: list[Session] = []
     monkeypatch.setattr(Session, "close_if_idle", lambda session: closed.append(session))
-    session = Session(str(options["path"]))
+    session = Session(str(options["path"]), Queue(options["path"]))
     held = run_threads(lambda: [lease(session, set())], [()])[0]
     processes._here[0] = False  # as the kernel does in a child
     try:

@@ -53,7 +53,8 @@ def test_files_and_folders_are_read_and_left_as_they_are(tmp_path: Path, protoco
         set_in_directory(root, "hosts", name, value, protocol)
     (root / "hosts" / ".hidden").write_text("not seen by the original either")
     Store("users", "File", root=root)  # ours may stand there
-    (root / "other.store.json").write_text("ours")
+    for name in ("other.store.json", "other.sqlite-note", "other.sqlite-queue"):
+        (root / name).write_text("ours")
     before = tree(root)
     assert read(root) == {"users": READ, "hosts": READ, "empty": {}}
     assert read(path) == {"users": READ}

@@ -205,7 +205,8 @@ def test_it_does_not_replace_what_is_no_archive(backend: str, quick_path: Path):
         if not is_open:
             close_all()
         for path in [path for path in quick_path.rglob("*") if path.is_file()]:
-            if is_open or path.stat().st_size:
+            # What is empty may be replaced, and the queue of writers is missed by nobody.
+            if (is_open and not path.name.endswith("-queue")) or path.stat().st_size:
                 with pytest.raises(ConfigError, match="is no archive, and was left as it is"):
                     archive.dump(place, path)
     with pytest.raises(ConfigError, match="is no archive"):

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from napixd_store import filesystems
 from napixd_store.backends.sqlite import faults, file, note, online
 from napixd_store.backends.sqlite.pool import Pool
+from napixd_store.backends.sqlite.queue import GivesWay
 from napixd_store.backends.sqlite.session import Session
 from napixd_store.changes import Changes, Expected
 from napixd_store.connections import Connection
@@ -23,6 +24,8 @@ _RAISED = (sqlite3.Error, OverflowError)  # the latter by Python, for a record o
 _FREE = "SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()"
 
 _VERDICTS = (Conflict, sqlite3.IntegrityError)  # what a write finds, maybe in a file that is gone
+
+_BRIEF = 0.01  # seconds; who had to wait no longer has as good as all of its time left
 
 _LONGEST = 86_400  # seconds; SQLite counts milliseconds in 32 bits
 
@@ -150,13 +153,35 @@ class Database(Connection):
             online.refuse_others(self.path, file.connecting(self.path, 0.0))
 
     def _in_turn(self, work: Callable[..., T], what: Any, arguments: Any) -> T:
-        # SQLite's waiters poll and sleep, and the latest may be served first for seconds. Our
-        # threads queue here, so that the process as a whole has one waiter at most.
-        session = self._pool.session()
-        done: T = self.exclusively(
-            self._operate, session, work, what, arguments, timeout=self.timeout
+        # Our threads queue here, so that the process as a whole has one waiter at most.
+        left, deadline = self.timeout, monotonic() + self.timeout
+        asked = work, what, deadline
+        while True:
+            session = self._pool.session()
+            try:
+                done: T = self.exclusively(
+                    self._operate, session, self._queued, asked, arguments, timeout=left
+                )
+                return done
+            except GivesWay:  # `Pool.session` waits until the fork is made
+                left = max(0.0, deadline - monotonic())
+
+    def _queued(self, session: Session, asked: Any, arguments: Any) -> Any:
+        """Do what is *asked* when it is this process's turn."""
+        queue = session.queue
+        if queue.is_alone() or not session.writable:  # that leaves nothing beside the file
+            return self._until(session, asked, arguments)
+        return queue.in_turn(
+            asked[-1], self._pool.is_forking, self._until, session, asked, arguments
         )
-        return done
+
+    def _until(self, session: Session, asked: Any, arguments: Any) -> Any:
+        """Do what is *asked*, which SQLite may wait for until its deadline."""
+        work, what, deadline = asked
+        left = deadline - monotonic()
+        if session.hurries or left < self.timeout - _BRIEF:
+            session.wait(left, self.timeout - _BRIEF)
+        return work(session, what, arguments)
 
     def _operate(self, session: Session, work: Callable[..., T], what: Any, arguments: Any) -> T:
         """Return ``work(session, what, arguments)``; whatever breaks it off, nothing stays open."""

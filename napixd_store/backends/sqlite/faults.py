@@ -41,10 +41,7 @@ def translated(exc: Exception, path: Path, *, writing: bool) -> StoreError:
     if "unable to open" in text:
         return _not_opened(said, path)
     if "locked" in text:
-        return Unavailable(
-            f"{path}: locked by other writers for longer than timeout=; nothing was changed: "
-            f"try again"
-        )
+        return Unavailable(LOCKED.format(path=path))
     # Before Python 3.11 a record of 2 GiB is an "Error binding parameter".
     if "too big" in text or "error binding" in text or isinstance(exc, OverflowError):
         return InvalidValue(
@@ -55,6 +52,7 @@ def translated(exc: Exception, path: Path, *, writing: bool) -> StoreError:
     return Unavailable(f"{path}: {said}; nothing was changed")
 
 
+LOCKED = "{path}: locked by other writers for longer than timeout=; nothing was changed: try again"
 _FULL = (
     "{path}: the disk is full; nothing was changed and the old data is intact: free some space "
     "and repeat"

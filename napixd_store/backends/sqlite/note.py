@@ -22,9 +22,12 @@ from napixd_store.errors import CorruptData
 _ONLY_WRITE = os.O_WRONLY | os.O_CREAT | disk.PLAIN
 
 
-def beside(path: Path) -> str:
-    """Return where the log of *path* is: beside the file itself, wherever a link to it stands."""
-    return f"{os.path.realpath(path) if os.path.islink(path) else path}-wal"
+def beside(path: Path, what: str = "-wal") -> str:
+    """Return where the log of *path* is: beside the file itself, wherever a link to it stands.
+
+    So are the note, and *what* else belongs to the file and not to one of its names.
+    """
+    return f"{os.path.realpath(path) if os.path.islink(path) else path}{what}"
 
 
 def describe(path: Path) -> bytes:
@@ -69,7 +72,7 @@ def check(path: Path) -> None:
 
 
 def _place(path: Path) -> str:
-    return f"{beside(path).removesuffix('-wal')}-note"
+    return beside(path, "-note")
 
 
 def _write(descriptor: int, path: Path, description: bytes) -> None:

@@ -13,6 +13,7 @@ from time import monotonic
 from napixd_store import filesystems
 from napixd_store.backends.sqlite import create, faults, file, forked, leases
 from napixd_store.backends.sqlite.log import Log
+from napixd_store.backends.sqlite.queue import Queue
 from napixd_store.backends.sqlite.session import Session, identity
 from napixd_store.connections import hold
 from napixd_store.errors import OutcomeUnknown, StoreError, Unavailable
@@ -33,6 +34,7 @@ class Pool:
         self.log = Log(path)
         self._path, self._place, self._timeout = path, str(path), timeout
         self._asked = durability
+        self._queue = Queue(path)
         self._local = threading.local()
         self._sessions: set[Session] = set()
         self._gate, self._forking = threading.RLock(), False
@@ -54,7 +56,7 @@ class Pool:
             session: Session = self._local.session
         except AttributeError:
             with self._gate:  # a fork must know all sessions
-                session = Session(self._place)
+                session = Session(self._place, self._queue)
                 self._local.lease = leases.lease(session, self._sessions)
                 self._local.session = session
         return session
@@ -113,6 +115,10 @@ class Pool:
         """Let no thread begin an operation until after the fork; busy ones would keep us out."""
         hold(self._gate)
         self._forking = True
+
+    def is_forking(self) -> bool:
+        """Whether the gate is shut, so that nobody should wait in here for other processes."""
+        return self._forking
 
     def close_until_forked(self) -> None:
         """Wait for every session to finish, close it, and hold it until after the fork."""

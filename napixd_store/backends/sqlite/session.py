@@ -17,6 +17,7 @@ from napixd_store import disk
 from napixd_store.backends.sqlite import note
 from napixd_store.backends.sqlite.layout import ALL
 from napixd_store.backends.sqlite.log import LATEST
+from napixd_store.backends.sqlite.queue import Queue
 from napixd_store.errors import Unavailable
 from napixd_store.exclusive import owned
 
@@ -52,7 +53,8 @@ class Session:
 
     cursor: sqlite3.Cursor
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, queue: Queue) -> None:
+        self.queue = queue
         self.lock = threading.RLock()
         self.handle: sqlite3.Connection | None = None
         self.file: Identity = None
@@ -61,6 +63,8 @@ class Session:
         """When to look next at handle and file before using them, by the monotonic clock."""
         self.passing = False
         """Whether the handle serves one operation only, see `file.is_unchanging`."""
+        self.hurries = False
+        """Whether SQLite waits for other writers for less than ``timeout=``."""
         self.path = path
         self._log_path = ""
         self._log: Identity = None
@@ -75,7 +79,7 @@ class Session:
             sqlite3.Error: as SQLite says.
             Unavailable: another file stands there by now.
         """
-        self.file = file
+        self.file, self.hurries = file, False
         opened: list[sqlite3.Connection] = []
         try:
             # No signal comes between the connecting and the list.
@@ -89,6 +93,7 @@ class Session:
             opened[0].execute("PRAGMA user_version")  # a first read opens the log
             self.cursor = opened[0].cursor()
             self._note_log()
+            self.queue.file.join(self)
             self.handle = opened[0]
         finally:
             if self.handle is None:
@@ -141,6 +146,12 @@ class Session:
         """Whether the file stands at its path, and its log beside it."""
         return self.is_found() and identity(self._log_path) == self._log
 
+    def wait(self, seconds: float, enough: float) -> None:
+        """Have SQLite wait *seconds* for other writers; fewer than *enough*, for one write."""
+        self.hurries = True
+        self.cursor.execute(f"PRAGMA busy_timeout = {max(0, int(seconds * 1000))}")
+        self.hurries = seconds < enough
+
     def begin(self, sql: str) -> float:
         """Begin a transaction by *sql*; return what `end` needs.
 
@@ -175,8 +186,10 @@ class Session:
                 finally:
                     self.handle.close()
                 note.drop(Path(self.path))
+                self.queue.file.drop()
         finally:
             self.handle = self.file = None
+            self.queue.file.leave(self)
 
     def close_if_idle(self) -> None:
         """Close the handle unless somebody is using or closing it."""
