@@ -133,3 +133,35 @@ def _check(key: str, parameter: str, depth: int, value: object) -> None:
         )
     if value is None:
         raise ConfigError(f"the setting {key!r} has no value")
+
+
+# --- misspelt sections ----------------------------------------------------------------------------
+
+
+def meant(section: str) -> str | None:
+    """Return which section of ours *section* is a misspelling of, or its plural; None if of none.
+
+    >>> meant("stroe"), meant("stores.tickets"), meant("store.tickets"), meant("mail")
+    ('store', 'store.tickets', None, None)
+    """
+    namespace, dot, rest = section.partition(".")
+    for kind in KINDS if _kind(namespace.lower()) is None else ():
+        for name in (kind, f"{kind}s"):
+            near = abs(len(name) - len(namespace)) < 2
+            if near and _distance(name, namespace.lower()) <= 2:
+                return kind + dot + rest
+    return None
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many letters to add, drop, replace or swap with the next, to get the *other*."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        last, before, row = before, row, [i]
+        for j, b in enumerate(other, 1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                best = min(best, last[j - 2] + 1)
+            row.append(best)
+    return row[-1]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napixd_store.declarations import named_by
+from napixd_store.declarations import meant, named_by
 from napixd_store.errors import ConfigError
 from napixd_store.options import Template, closest
 
@@ -23,8 +23,9 @@ def load(path: str | os.PathLike[str]) -> dict[str, str | None]:
     """Return the settings in the INI file *path*, flat: ``{'store.tickets.path': …}``.
 
     Raises:
-        ConfigError: there is no such file, it cannot be read or is no INI file, or a section
-            that would declare something has no key. The message shows no line of the file.
+        ConfigError: there is no such file, it cannot be read or is no INI file, a section that
+            would declare something has no key, or one is nearly one of ours. The message shows no
+            line of the file.
     """
     place = os.path.abspath(path)
     parser = configparser.ConfigParser(allow_no_value=True, interpolation=_Interpolation())
@@ -47,6 +48,11 @@ def load(path: str | os.PathLike[str]) -> dict[str, str | None]:
             f"the settings' file {place} is not an INI file: {_warned(exc)}"
         ) from None
     for section in parser.sections():
+        if right := meant(section):
+            raise ConfigError(
+                f"the settings' file {place}: [{section}] declares nothing (did you mean "
+                f"[{right}]?): give it another name if it is another program's"
+            )
         kind, _, parameter = section.lower().partition(".")
         if parameter and (option := named_by(kind)) and not parser.options(section):
             raise ConfigError(

@@ -135,7 +135,10 @@ def closest(name: object, known: Iterable[str]) -> str | None:
     import difflib  # for a message only: no program that is right pays for loading it
 
     folded = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+    said = str(name).casefold()
+    close = difflib.get_close_matches(said, folded, n=1, cutoff=0.75)
+    close = close or [each for each in folded if len(said) > 2 and each.startswith(said)]
+    close = close or difflib.get_close_matches(said, folded, n=1)
     return folded[close[0]] if close else None
 
 

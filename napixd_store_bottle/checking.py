@@ -7,7 +7,7 @@ from typing import Any
 
 import bottle
 
-from napixd_store.declarations import KINDS, Declaration
+from napixd_store.declarations import KINDS, Declaration, meant
 from napixd_store.errors import ConfigError
 from napixd_store.options import closest
 from napixd_store_bottle.answers import logger, where
@@ -48,11 +48,10 @@ def refuse_misspelt_sections(app: Any) -> None:
         ConfigError: there is a ``[stroe]`` or a ``[stores.tickets]``.
     """
     namespaces = {key.partition(".")[0]: key for key in reversed([*app.config])}
-    for namespace, key in namespaces.items():
-        meant = _nearly(namespace.lower())
-        if meant:
-            section = key.rpartition(".")[0] or key
-            right = meant + section[len(namespace) :]
+    for key in namespaces.values():
+        section = key.rpartition(".")[0] or key
+        right = meant(section)
+        if right:
             raise ConfigError(
                 f"the setting {key!r}: [{section}] declares nothing (did you mean [{right}]?)"
             )
@@ -133,34 +132,6 @@ def _wildcards(rule: str) -> set[str]:
     matches = (match.groups() for match in bottle.Router.rule_syntax.finditer(rule))
     # The groups: backslashes, three of the old syntax (:name), three of the new (<name>).
     return {named[4] or named[1] or "" for named in matches if len(named[0]) % 2 == 0}
-
-
-# --- misspelt sections -----------------------------------------------------------------------
-
-
-def _nearly(namespace: str) -> str | None:
-    """Return the section that *namespace* is a misspelling of, or its plural."""
-    if namespace in KINDS:
-        return None
-    for kind in KINDS:
-        for name in (kind, f"{kind}s"):
-            if abs(len(name) - len(namespace)) < 2 and _distance(name, namespace) <= 2:
-                return kind
-    return None
-
-
-def _distance(one: str, other: str) -> int:
-    """Return how many letters to add, drop, replace or swap with the next, to get the *other*."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        last, before, row = before, row, [i]
-        for j, b in enumerate(other, 1):
-            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                best = min(best, last[j - 2] + 1)
-            row.append(best)
-    return row[-1]
 
 
 _warned: "weakref.WeakSet[Any]" = weakref.WeakSet()

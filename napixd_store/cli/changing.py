@@ -110,6 +110,7 @@ def incr(where: Where, collection: str, key: Key, by: int) -> None:
 def drop(where: Where, collection: str, yes: bool) -> None:
     """Erase COLLECTION, all of it."""
     store = where.standing().records(collection)
+    where.warn_of_missing("collection", store.collection)
     if not yes:
         ask(f"Erase {output.many(len(store), 'record')} of {where_is(store)}?")
     store.drop()
@@ -146,7 +147,9 @@ _name = click.argument("name", shell_complete=names("counters"))
 @_name
 def value(where: Where, name: str) -> None:
     """Write the value of the counter NAME, 0 if it is new."""
-    click.echo(where.standing().counter(name).value)
+    found = where.standing().counter(name)
+    where.warn_of_missing("counter", found.name)
+    click.echo(found.value)
 
 
 @counter.command("set")
@@ -168,6 +171,7 @@ def set_counter(where: Where, name: str, to: int) -> None:
 def drop_counter(where: Where, name: str, yes: bool) -> None:
     """Remove the counter NAME. It begins with 1 again."""
     found = where.standing().counter(name)
+    where.warn_of_missing("counter", found.name)
     if not yes:
         ask(f"Remove {where_is(found)}, which is at {found.value:,}?")
     found.drop()

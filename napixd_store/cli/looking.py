@@ -74,7 +74,7 @@ def keys(where: Where, collection: str, chosen: Any, as_json: bool) -> None:
     each as other commands take it: a number behind --int.
     """
     unreadable: list[Key] = []
-    for each in _noted(where.standing().records(collection), chosen, unreadable):
+    for each in _noted(where.standing(), collection, chosen, unreadable):
         if as_json:
             click.echo(output.printable_json(output.key_json(each.key)))
         else:
@@ -93,15 +93,18 @@ def show(where: Where, collection: str, chosen: Any, as_json: bool) -> None:
     They come in the order that `keys` has.
     """
     unreadable: list[Key] = []
-    values.pairs(_noted(where.standing().records(collection), chosen, unreadable), as_json)
+    values.pairs(_noted(where.standing(), collection, chosen, unreadable), as_json)
     _fail_for(unreadable)
 
 
-def _noted(store: StoreBackend[Any], chosen: Any, unreadable: list[Key]) -> Iterator[Kept]:
+def _noted(where: Where, name: str, chosen: Any, unreadable: list[Key]) -> Iterator[Kept]:
+    store, each = where.records(name), None
     for each in chosen(store):
         if each.json is None:
             unreadable.append(each.key)
         yield each
+    if each is None:
+        where.warn_of_missing("collection", store.collection)
 
 
 def _fail_for(unreadable: list[Key]) -> None:
@@ -123,7 +126,9 @@ def get(where: Where, collection: str, key: Key, text: bool) -> None:
     try:
         found = texts.kept(store, key).json or ""
     except KeyError:
-        raise Failed(f"{where_is(store, key)}: it is not there") from None
+        missing = where.missing("collection", store.collection)
+        said = f": {missing}" if missing else ""
+        raise Failed(f"{where_is(store, key)}: it is not there{said}") from None
     if not text:
         values.value(found)
         return

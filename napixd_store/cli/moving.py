@@ -36,6 +36,7 @@ def dump(where: Where, file: str, chosen: Any, as_json: bool) -> None:
     It is compressed if its name ends in .gz; - is stdout.
     """
     place = where.standing().place
+    _warn_of_missing(where, chosen)
     with Bar("dump") as progress:
         if file == "-":
             for line in archive.lines(place, progress=progress, **chosen):
@@ -106,11 +107,18 @@ def move_(src: str, dst: str, chosen: Any, overwrite: bool, as_json: bool) -> No
     _bring(move, "move", src, dst, overwrite, as_json, chosen)
 
 
+def _warn_of_missing(where: Where, chosen: Any) -> None:
+    where.warn_of_missing("collection", *chosen["collections"] or ())
+    where.warn_of_missing("counter", *chosen["counters"] or ())
+
+
 def _bring(
     how: Any, what: str, src: str, dst: str, overwrite: bool, as_json: bool, chosen: Any
 ) -> None:
-    source, target = named(src).place, named(dst).place
+    found, target = named(src), named(dst).place
+    source = found.place
     check_standing(source)
+    _warn_of_missing(found, chosen)
     with Bar(what) as progress:
         moved: Moved = how(source, target, overwrite=overwrite, progress=progress, **chosen)
     if as_json:

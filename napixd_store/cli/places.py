@@ -3,19 +3,21 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from napixd_store import ini
 from napixd_store.app_stores import AppStores
 from napixd_store.base import StoreBackend
+from napixd_store.cli.errors import NAME, say
 from napixd_store.counter import CounterBackend
 from napixd_store.declarations import Declaration, chosen
 from napixd_store.engine.verbs import Key
 from napixd_store.errors import ConfigError, NoSuchStoreBackend
 from napixd_store.names import encode_key
 from napixd_store.operations import Place, places_of
+from napixd_store.options import closest
 from napixd_store.settings import Default, Settings, of_the_process, shared
 from napixd_store.urls import backend_of, refuse_password
 
@@ -73,6 +75,25 @@ class Where:
             return self.places[0].counter(name)
         counter: CounterBackend = self._app[name]
         return counter
+
+    def missing(self, kind: Literal["collection", "counter"], name: str) -> str | None:
+        """Return how to say that there are others, but none of that *name*.
+
+        None if there is one, or the settings declare one: it is not misspelt.
+        """
+        there = {each for place in self.places for each in getattr(place, f"{kind}s")()}
+        declared = self._app.declared.values() if self._app else ()
+        if not there or name in there.union(each.name for each in declared):
+            return None
+        close = closest(name, there)
+        hint = f" (did you mean {close!r}?)" if close else ""
+        return f"there is no {kind} {name!r} there{hint}"
+
+    def warn_of_missing(self, kind: Literal["collection", "counter"], *names: str) -> None:
+        """Warn of each name of which there is nothing: it may be misspelt."""
+        for name in names:
+            if said := self.missing(kind, name):
+                say(f"{NAME}: warning: {said}")
 
     def declared(self) -> Iterator[tuple[str, Any]]:
         """Yield what the settings declare: the argument, and the store or counter."""

@@ -47,6 +47,8 @@ def test_each_app_of_one_instance_gets_it(tmp_path, monkeypatch):
     [
         ("[store.tickets]\n", r"\[store.tickets\] has no key.*'collection = tickets'"),
         ("[Counter.Ids]\n", r"\[Counter.Ids\] has no key.*'name = ids'"),
+        ("[Stroe]\npath = a\n", r"\[Stroe\] declares nothing \(did you mean \[store\]\?\)"),
+        ("[stores.hits]\npath = a\n", r"\(did you mean \[store.hits\]\?\): give it another"),
         (
             "[store\nsecret = s3cret\n",
             r"line 1: the first \[section\] comes too late",

@@ -144,3 +144,33 @@ def test_backends_tells_what_each_promises():
     assert about.startswith("A dict in a SQLite file")
     assert about.endswith("Options: path, durability, timeout.\n")
     assert "did you mean 'Redis'" in refused(1, "backends", "Redi")
+
+
+def test_a_name_that_nothing_has_is_told_with_the_nearest(folder: Path):
+    Store("tickets")["scp-001"] = 1
+    Counter("ticket-id").increment()
+    here = f"sqlite:{Store('tickets')._connection.place}"
+    tickets, ids = "(did you mean 'tickets'?)", "(did you mean 'ticket-id'?)"
+    for words, hint in (
+        (["keys", "tikets"], tickets),
+        (["show", "tikets"], tickets),
+        (["drop", "tikets", "--yes"], tickets),
+        (["dump", "x.archive", "-c", "tikets"], tickets),
+        (["copy", here, "sqlite:y.sqlite", "-n", "tiket-id"], ids),
+        (["counter", "value", "tiket-id"], ids),
+        (["counter", "drop", "tiket-id", "--yes"], ids),
+    ):
+        said = command(*words)
+        assert said.code == 0, said
+        assert said.err.endswith(f"there {hint}\n"), said
+    said = command("get", "tikets", "scp-001")
+    assert said.code == 1
+    assert said.err.endswith(f"it is not there: there is no collection 'tikets' there {tickets}\n")
+    assert command("keys", "tickets", "--prefix", "x").err == ""
+
+
+def test_a_section_that_is_nearly_one_of_ours_leads_nowhere(folder: Path):
+    (folder / "desk.ini").write_text("[stroe]\npath = desk.sqlite\n")
+    said = command("set", "users", "ann", "1", "--config", "desk.ini")
+    assert said.code == 1
+    assert "[stroe] declares nothing (did you mean [store]?)" in said.err

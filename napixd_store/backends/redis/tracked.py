@@ -110,15 +110,20 @@ class Tracked:
         # First, for another thread may look now: nothing waits there, and nothing is applied yet.
         self.whole = False
         self._receive()
-        at = 0
-        try:
-            while at < len(self._raw):
-                said, at = parse(self._raw, at)
-                self._apply(said)
-        except Incomplete:
-            pass
-        del self._raw[:at]
+        at: int | None = 0
+        while at is not None:
+            at = self._apply_next(at)
         self.whole = True
+
+    def _apply_next(self, at: int) -> int | None:
+        """Apply what stands in `_raw` at this place; return the next, or None if none is whole."""
+        try:
+            said, end = parse(self._raw, at)
+        except Incomplete:
+            del self._raw[:at]
+            return None
+        self._apply(said)
+        return end
 
     def _receive(self) -> None:
         while True:
