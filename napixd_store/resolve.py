@@ -129,7 +129,7 @@ def _is_dotted(name: str) -> bool:
 
 def _attribute(what: str, module: str, attribute: str) -> Any:
     try:
-        found = _running(module) or importlib.import_module(module)
+        found = _running(module) or _imported(module)
     except ImportError as exc:
         raise NoSuchStoreBackend(f"{what}: {_why_not(module, exc)}") from exc
     except OSError as exc:
@@ -144,6 +144,18 @@ def _attribute(what: str, module: str, attribute: str) -> Any:
             f"{what}: {module} has no {attribute!r}{yet}"
             f"{nearest(attribute, {each for each in vars(found) if each[0] != '_'})}"
         ) from exc
+
+
+def _imported(module: str) -> Any:
+    """Return the module, without a lock if it is there and whole.
+
+    Before Python 3.11 `import_module` takes the lock of all imports even then, and what a signal's
+    handler raises in there leaves it taken: no other thread would ever open a store again.
+    """
+    found = sys.modules.get(module)
+    if found is None or getattr(getattr(found, "__spec__", None), "_initializing", False):
+        found = importlib.import_module(module)
+    return found
 
 
 def _running(module: str) -> Any:

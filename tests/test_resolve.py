@@ -1,9 +1,11 @@
 """From a backend's name to its class: what is found, what is not, and what is never run."""
 
+import _imp
 import errno
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from napixd_store.base import StoreBackend
 from napixd_store.counter import CounterBackend
 from napixd_store.resolve import resolve_counter, resolve_store, resolve_type
 from napixd_store.testing.cases import numbered
+from tests.processes import TIMEOUT
 
 Module = Callable[[str, str], None]
 
@@ -244,7 +247,7 @@ def test_a_module_that_cannot_be_read_for_too_many_open_files_is_unavailable(
     monkeypatch.setattr("importlib.import_module", out_of_descriptors)
     for function in (Store, Counter):
         with pytest.raises(Unavailable, match="cannot be read: Too many open files; try again"):
-            function("a", "File")
+            function("a", "shop.Anything")
 
 
 @pytest.mark.parametrize(
@@ -369,3 +372,15 @@ def test_a_type_that_is_not_there_is_a_config_error(path: str, why: str):
         Store("x", "Memory", type=path)
     assert str(caught.value) == f"the option 'type' is not the dotted path of a class: {why}"
     assert type(caught.value.__cause__) is NoSuchStoreBackend
+
+
+def test_what_is_imported_is_found_beside_a_thread_that_imports():
+    """One that was interrupted, before Python 3.11, has the lock of imports for ever."""
+    Store("a", "Memory")
+    with ThreadPoolExecutor(1) as pool:
+        _imp.acquire_lock()
+        try:
+            opened: Any = pool.submit(Store, "a", "Memory").result(TIMEOUT)
+        finally:
+            _imp.release_lock()
+    assert opened == {}
