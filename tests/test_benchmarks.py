@@ -3,6 +3,7 @@
 import dbm.dumb
 import os
 import random
+import re
 import shelve
 import signal
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import __main__ as program
 from benchmarks import plots, report
 from benchmarks.compare import compare
 from benchmarks.contestants import embedded
@@ -24,7 +26,17 @@ from benchmarks.measure import DIFFERENCE, RATIO, Comparison, Heat, LeftOut, Ope
 from benchmarks.race import race, row
 from benchmarks.results import Crowd, Curves, Page, Section
 from benchmarks.rounds import Round
-from benchmarks.suites import memory, service, sqlite
+from benchmarks.suites import (
+    beside,
+    files,
+    leases,
+    memory,
+    plugin,
+    redis,
+    service,
+    sizes,
+    sqlite,
+)
 from benchmarks.waits import BOUNDS, Waits, below
 from tests.harness.syscalls import need_strace, trace
 from tests.processes import fork
@@ -210,3 +222,39 @@ def test_each_kind_of_section_has_its_plot(tmp_path: Path):
     drawn = plots.draw("some", told, tmp_path)
     assert list(drawn) == [section.title for section in sections]
     assert sorted(drawn.values()) == sorted(path.name for path in tmp_path.glob("*.svg"))
+
+
+# --- pages ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "suite", ["sqlite", "files", "redis", "memory", "plugin", "leases", "sizes"]
+)
+def test_the_benchmarks_can_be_repeated(
+    suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Two rounds of them, which write a page as the one in docs/ was written."""
+    for module, small in (
+        (program, {"DOCS": tmp_path}),
+        (sqlite, {"KEYS": 100, "WRITES": {"power": 10, "process": 10}}),
+        (files, {"SIZES": (10, 100), "FILES": 10, "WRITES": 2}),
+        (redis, {"KEYS": 100, "WRITES": 10}),
+        (memory, {"KEYS": 100, "WRITES": 10}),
+        (plugin, {"REQUESTS": 10}),
+        (leases, {"WRITES": dict.fromkeys(leases.WRITES, 10)}),
+        (sizes, {"SMALLEST": 10, "WRITES": 2}),
+        (beside, {"KEYS": 100, "REPEAT": 1}),
+    ):
+        for name, size in small.items():
+            monkeypatch.setattr(module, name, size)
+    asked = ["run", suite, "--rounds", "2", "--largest", "10000", "--write"]
+    assert program.main(asked) in (0, 1)  # how fast it is, two rounds cannot tell
+    (written,) = tmp_path.glob("*.md")
+    shown, shipped = (
+        [re.sub(r"[\d.,]+", "0", line) for line in page.read_text().splitlines() if "|" in line]
+        for page in (written, ROOT / "docs" / written.name)
+    )
+    assert [line.split("|")[1] for line in shown] == [line.split("|")[1] for line in shipped]
+    again = written.read_text()
+    assert program.main(["draw"]) == 0
+    assert written.read_text() == again
