@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from datetime import date
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from benchmarks.suites import (
 )
 from benchmarks.waits import BOUNDS, Waits, below
 from tests.harness.syscalls import need_strace, trace
+from tests.labs import need
 from tests.processes import fork
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -210,7 +212,7 @@ def test_waits_are_parted_by_their_bounds():
 
 
 def test_each_kind_of_section_has_its_plot(tmp_path: Path):
-    pytest.importorskip("matplotlib")
+    need(find_spec("matplotlib") is not None, "matplotlib is not installed, see the extra dev")
     heat: Heat = next(iter(memory.heats()))._replace(size=5, writes=5)
     table = race(heat, 2, random.Random(1))
     builders = [partial(each, durability="process") for each in (sqlite.ours, ByHand)]
