@@ -20,7 +20,8 @@ from tests.redis.servers import shared
 def on_server(folder: Path) -> dict[str, Any]:
     """Return the options for the server of this session; a folder stands for a prefix there."""
     prefix = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    return {"unix_socket_path": shared().socket, "prefix": prefix}
+    # It has one thread, and other tests send it values of 64 MiB and hold the cores meanwhile.
+    return {"unix_socket_path": shared().socket, "prefix": prefix, "timeout": 60.0}
 
 
 OPTIONS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
