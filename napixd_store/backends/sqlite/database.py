@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Literal, TypeVar
 
 from napixd_store import filesystems
-from napixd_store.backends.sqlite import faults, file, note, online
+from napixd_store.backends.sqlite import faults, file, group, note, online
 from napixd_store.backends.sqlite.pool import Pool
 from napixd_store.backends.sqlite.queue import GivesWay
 from napixd_store.backends.sqlite.session import Session
@@ -71,6 +71,7 @@ class Database(Connection):
         self.path, self.place, self.timeout = path, str(path), timeout
         self._pool = Pool(path, durability, timeout)
         self._log = self._pool.log
+        self._line = group.Line()
         super().__init__()
 
     @property
@@ -92,22 +93,36 @@ class Database(Connection):
         """Return rows until their last columns (bytes) add up to *enough*; no more is fetched."""
         return self._operate(self._pool.session(), Session.rows_until, sql, (parameters, enough))
 
-    def write(self, sql: str, parameters: Sequence[Any]) -> tuple[list[Any], int]:
-        """Run one statement as a transaction of its own; return its rows, and how many it changed.
+    def write(self, sql: str, parameters: Sequence[Any]) -> group.Result:
+        """Run one statement, and make it durable; return its rows, and how many it changed.
 
-        SQLite takes the write lock when such a statement begins, as BEGIN IMMEDIATE does.
+        Writes of threads that wait for one another share a transaction, see `group`.
 
         Raises:
             sqlite3.IntegrityError: the layout forbids it; the caller alone knows what that means.
         """
-        return self._in_turn(self._execute, sql, parameters)
+        line, deadline = self._line, monotonic() + self.timeout
+        if not (line.waiting or line.passing):
+            try:
+                line.passing.append(None)
+                return self._in_turn(self._execute, sql, parameters, deadline)
+            finally:
+                del line.passing[:1]
+        write = group.Write(sql, parameters)
+        try:
+            line.join(write, self.timeout)
+            if not write.committed:
+                self._in_turn(self._lead, write, (), deadline)
+        finally:
+            line.leave(write)
+        return write.result()
 
     def transaction(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return ``work(cursor, *arguments)``, run as one transaction: all of it or nothing.
 
         An exception of *work* undoes what it did.
         """
-        done: T = self._in_turn(self._transact, work, arguments)
+        done: T = self._in_turn(self._transact, work, arguments, monotonic() + self.timeout)
         return done
 
     def write_all(self, writes: Sequence[tuple[Any, Changes, Expected]]) -> None:
@@ -138,7 +153,7 @@ class Database(Connection):
     def vacuum(self) -> None:
         """Write the file anew without what is free in it; who writes meanwhile waits."""
         if self.path.exists():
-            self._in_turn(self._vacuum, "VACUUM", ())
+            self._in_turn(self._vacuum, "VACUUM", (), monotonic() + self.timeout)
             self.close()  # who closes the last handle copies the log, and the file gets shorter
 
     def _vacuum(self, session: Session, sql: str, parameters: Sequence[Any]) -> None:
@@ -152,19 +167,19 @@ class Database(Connection):
         if self.path.exists():
             online.refuse_others(self.path, file.connecting(self.path, 0.0))
 
-    def _in_turn(self, work: Callable[..., T], what: Any, arguments: Any) -> T:
+    def _in_turn(self, work: Callable[..., T], what: Any, arguments: Any, deadline: float) -> T:
         # Our threads queue here, so that the process as a whole has one waiter at most.
-        left, deadline = self.timeout, monotonic() + self.timeout
         asked = work, what, deadline
         while True:
             session = self._pool.session()
+            left = max(0.0, deadline - monotonic())
             try:
                 done: T = self.exclusively(
                     self._operate, session, self._queued, asked, arguments, timeout=left
                 )
                 return done
-            except GivesWay:  # `Pool.session` waits until the fork is made
-                left = max(0.0, deadline - monotonic())
+            except GivesWay:
+                pass  # `Pool.session` waits until the fork is made
 
     def _queued(self, session: Session, asked: Any, arguments: Any) -> Any:
         """Do what is *asked* when it is this process's turn."""
@@ -206,9 +221,39 @@ class Database(Connection):
                     raise self._failed(exc, session, writing=False) from exc
                 raise
 
-    def _execute(
-        self, session: Session, sql: str, parameters: Sequence[Any]
-    ) -> tuple[list[Any], int]:
+    def _lead(self, session: Session, write: group.Write, _: Any) -> None:
+        """Make *write* and those of who waits, unless another thread has made it by now."""
+        if write.committed:
+            return
+        writes = self._line.take(write)
+        if len(writes) == 1 or not self._commit(session, writes):
+            write.outcome = self._execute(session, write.sql, write.parameters)
+
+    def _commit(self, session: Session, writes: list[group.Write]) -> bool:
+        """Make the *writes* in one transaction; return whether they are made."""
+        committed: list[Any] = []
+        waking = group.waking(writes)
+        try:
+            self._prepare(session)
+            begun = session.begin("BEGIN IMMEDIATE")
+            try:
+                for each in writes:
+                    each.run(session.cursor, committed)
+                # In one call: a signal finds it committed and noted, or neither.
+                committed.extend(map(session.cursor.execute, ("COMMIT",)))
+            except _RAISED:
+                session.settle()
+                return False
+            session.trusted_until = begun
+            self._log.due -= len(writes)
+            if not session.is_found():
+                for each in writes:
+                    each.outcome = self._pool.moved(writing=True)
+            return True
+        finally:
+            list(waking)
+
+    def _execute(self, session: Session, sql: str, parameters: Sequence[Any]) -> group.Result:
         if self._log.due <= 0 or not session.writable:
             self._prepare(session)
         cursor = session.cursor
@@ -271,6 +316,7 @@ class Database(Connection):
     def begin_anew(self) -> None:
         """Give up what is the parent's; its other threads do not exist here."""
         super().begin_anew()
+        self._line = group.Line()
         self._pool.begin_anew()
 
     # --- errors ------------------------------------------------------------------------------
