@@ -8,24 +8,15 @@ from typing import Any, Literal, TypeVar
 
 from napixd_store import filesystems
 from napixd_store.backends.sqlite import faults, file, group, note, online
-from napixd_store.backends.sqlite.pool import Pool
-from napixd_store.backends.sqlite.queue import GivesWay
 from napixd_store.backends.sqlite.session import Session
+from napixd_store.backends.sqlite.turns import Turns
 from napixd_store.changes import Changes, Expected
-from napixd_store.connections import Connection
-from napixd_store.errors import ConfigError, Conflict, ReadOnly, StoreError, Unavailable
-from napixd_store.exclusive import owned
+from napixd_store.errors import ConfigError
 from napixd_store.places import home
 
 T = TypeVar("T")
 
-_RAISED = (sqlite3.Error, OverflowError)  # the latter by Python, for a record of 2 GiB or more
-
 _FREE = "SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()"
-
-_VERDICTS = (Conflict, sqlite3.IntegrityError)  # what a write finds, maybe in a file that is gone
-
-_BRIEF = 0.01  # seconds; who had to wait no longer has as good as all of its time left
 
 _LONGEST = 86_400  # seconds; SQLite counts milliseconds in 32 bits
 
@@ -58,7 +49,7 @@ def open_database(
     return Database(path or home() / "stores" / "store.sqlite", durability, timeout)
 
 
-class Database(Connection):
+class Database(Turns):
     """One SQLite file, used by all stores and counters of its path and options.
 
     Guarantees: a signal handler or a finaliser that runs in the middle of an operation gets
@@ -66,13 +57,6 @@ class Database(Connection):
     removed, renamed or replaced is noticed: by a write before it is acknowledged, by a read
     within 5 milliseconds. After that the operations work on the file that stands at the path.
     """
-
-    def __init__(self, path: Path, durability: str | None, timeout: float) -> None:
-        self.path, self.place, self.timeout = path, str(path), timeout
-        self._pool = Pool(path, durability, timeout)
-        self._log = self._pool.log
-        self._line = group.Line()
-        super().__init__()
 
     @property
     def durability(self) -> str:  # type: ignore[override]  # nobody sets it
@@ -101,28 +85,17 @@ class Database(Connection):
         Raises:
             sqlite3.IntegrityError: the layout forbids it; the caller alone knows what that means.
         """
-        line, deadline = self._line, monotonic() + self.timeout
-        if not (line.waiting or line.passing):
-            try:
-                line.passing.append(None)
-                return self._in_turn(self._execute, sql, parameters, deadline)
-            finally:
-                del line.passing[:1]
-        write = group.Write(sql, parameters)
-        try:
-            line.join(write, self.timeout)
-            if not write.committed:
-                self._in_turn(self._lead, write, (), deadline)
-        finally:
-            line.leave(write)
-        return write.result()
+        return self._made(sql, parameters)
 
     def transaction(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return ``work(cursor, *arguments)``, run as one transaction: all of it or nothing.
 
         An exception of *work* undoes what it did.
         """
-        done: T = self._in_turn(self._transact, work, arguments, monotonic() + self.timeout)
+        try:
+            done: T = self._in_turn(self._transact, work, arguments, monotonic() + self.timeout)
+        except sqlite3.IntegrityError as exc:  # of a trigger that is none of ours
+            raise faults.translated(exc, self.path, writing=False) from exc
         return done
 
     def write_all(self, writes: Sequence[tuple[Any, Changes, Expected]]) -> None:
@@ -167,133 +140,6 @@ class Database(Connection):
         if self.path.exists():
             online.refuse_others(self.path, file.connecting(self.path, 0.0))
 
-    def _in_turn(self, work: Callable[..., T], what: Any, arguments: Any, deadline: float) -> T:
-        # Our threads queue here, so that the process as a whole has one waiter at most.
-        asked = work, what, deadline
-        while True:
-            session = self._pool.session()
-            left = max(0.0, deadline - monotonic())
-            try:
-                done: T = self.exclusively(
-                    self._operate, session, self._queued, asked, arguments, timeout=left
-                )
-                return done
-            except GivesWay:
-                pass  # `Pool.session` waits until the fork is made
-
-    def _queued(self, session: Session, asked: Any, arguments: Any) -> Any:
-        """Do what is *asked* when it is this process's turn."""
-        queue = session.queue
-        if queue.is_alone() or not session.writable:  # that leaves nothing beside the file
-            return self._until(session, asked, arguments)
-        return queue.in_turn(
-            asked[-1], self._pool.is_forking, self._until, session, asked, arguments
-        )
-
-    def _until(self, session: Session, asked: Any, arguments: Any) -> Any:
-        """Do what is *asked*, which SQLite may wait for until its deadline."""
-        work, what, deadline = asked
-        left = deadline - monotonic()
-        if session.hurries or left < self.timeout - _BRIEF:
-            session.wait(left, self.timeout - _BRIEF)
-        return work(session, what, arguments)
-
-    def _operate(self, session: Session, work: Callable[..., T], what: Any, arguments: Any) -> T:
-        """Return ``work(session, what, arguments)``; whatever breaks it off, nothing stays open."""
-        lock = session.lock
-        if owned(lock):
-            raise Unavailable(
-                f"{self.place}: this thread is in the middle of an operation here, which a signal "
-                f"handler or a finaliser interrupted; nothing was changed: do it outside of them"
-            )
-        with lock:
-            try:
-                if session.trusted_until < monotonic():
-                    self._pool.check(session)
-                return work(session, what, arguments)
-            except BaseException as exc:
-                session.settle()
-                if isinstance(exc, _VERDICTS) and session.handle and not session.is_found():
-                    raise self._pool.moved(writing=False) from exc
-                if isinstance(exc, (StoreError, sqlite3.IntegrityError)):
-                    raise
-                if isinstance(exc, _RAISED):
-                    raise self._failed(exc, session, writing=False) from exc
-                raise
-
-    def _lead(self, session: Session, write: group.Write, _: Any) -> None:
-        """Make *write* and those of who waits, unless another thread has made it by now."""
-        if write.committed:
-            return
-        writes = self._line.take(write)
-        if len(writes) == 1 or not self._commit(session, writes):
-            write.outcome = self._execute(session, write.sql, write.parameters)
-
-    def _commit(self, session: Session, writes: list[group.Write]) -> bool:
-        """Make the *writes* in one transaction; return whether they are made."""
-        committed: list[Any] = []
-        waking = group.waking(writes)
-        try:
-            self._prepare(session)
-            begun = session.begin("BEGIN IMMEDIATE")
-            try:
-                for each in writes:
-                    each.run(session.cursor, committed)
-                # In one call: a signal finds it committed and noted, or neither.
-                committed.extend(map(session.cursor.execute, ("COMMIT",)))
-            except _RAISED:
-                session.settle()
-                return False
-            session.trusted_until = begun
-            self._log.due -= len(writes)
-            if not session.is_found():
-                for each in writes:
-                    each.outcome = self._pool.moved(writing=True)
-            return True
-        finally:
-            list(waking)
-
-    def _execute(self, session: Session, sql: str, parameters: Sequence[Any]) -> group.Result:
-        if self._log.due <= 0 or not session.writable:
-            self._prepare(session)
-        cursor = session.cursor
-        try:
-            rows = cursor.execute(sql, parameters).fetchall()
-        except sqlite3.IntegrityError:
-            raise
-        except _RAISED as exc:
-            raise self._failed(exc, session, writing=True) from exc
-        if not session.is_found():
-            raise self._pool.moved(writing=True)
-        changed = cursor.rowcount
-        self._log.due -= changed if changed > 0 else 1
-        return rows, changed
-
-    def _transact(self, session: Session, work: Callable[..., T], arguments: Any) -> T:
-        handle = self._prepare(session)
-        changed = handle.total_changes
-        begun = session.begin("BEGIN IMMEDIATE")
-        result = work(session.cursor, *arguments)
-        if not session.is_found():
-            raise self._pool.moved(writing=False)
-        try:
-            session.end("COMMIT", begun)
-        except sqlite3.Error as exc:
-            raise self._failed(exc, session, writing=True) from exc
-        if not session.is_found():
-            raise self._pool.moved(writing=True)
-        self._log.due -= max(1, handle.total_changes - changed)
-        return result
-
-    def _prepare(self, session: Session) -> sqlite3.Connection:
-        """Return the session's handle, ready for a write."""
-        if not session.writable:  # it would stay so for ever
-            self._pool.open(session)
-        handle = session.handle
-        assert handle is not None
-        self._log.tend(handle)
-        return handle
-
     # --- the sessions of all threads ---------------------------------------------------------
 
     def close(self) -> None:
@@ -318,16 +164,6 @@ class Database(Connection):
         super().begin_anew()
         self._line = group.Line()
         self._pool.begin_anew()
-
-    # --- errors ------------------------------------------------------------------------------
-
-    def _failed(self, exc: Exception, session: Session, *, writing: bool) -> StoreError:
-        if session.handle is not None and not session.is_whole():
-            return self._pool.moved(writing=writing)
-        error = faults.translated(exc, self.path, writing=writing)
-        if isinstance(error, ReadOnly):
-            session.close()  # else its side files would keep the rights of this moment
-        return error
 
 
 def _write_each(cursor: sqlite3.Cursor, writes: Sequence[tuple[Any, Changes, Expected]]) -> None:

@@ -32,12 +32,14 @@ _wake = methodcaller("put", None)
 class Write:
     """One statement that a thread wants to be made durable, and what came of it."""
 
-    __slots__ = ("committed", "outcome", "parameters", "sql", "woken")
+    __slots__ = ("committed", "led", "outcome", "parameters", "sql", "woken")
 
     def __init__(self, sql: str, parameters: Sequence[Any]) -> None:
         self.sql, self.parameters = sql, parameters
         self.committed: Sequence[Any] = ()
         """Empty until the transaction that it was made in is."""
+        self.led = False
+        """Whether its own thread was the one to make it."""
         self.outcome: Result | Exception
         # Unlike a lock's, its waking may come twice; gevent's stands in for it where it is told to.
         self.woken: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -49,6 +51,8 @@ class Write:
             rows = cursor.execute(self.sql, self.parameters).fetchall()
             self.outcome = rows, cursor.rowcount
         except sqlite3.IntegrityError as exc:  # it alone is undone
+            if not cursor.connection.in_transaction:  # or all, as somebody's trigger may have it
+                raise
             self.outcome = exc
 
     def result(self) -> Result:
@@ -67,10 +71,7 @@ class Line:
         """One for each thread that came when nobody was there, and has no need of a line."""
 
     def join(self, write: Write, timeout: float) -> None:
-        """Line up; return when *write* is made, or when its thread should make it.
-
-        Call `leave` in the end, whatever happens.
-        """
+        """Line up; return when *write* is made, or when its thread should make it."""
         waiting = self.waiting
         waiting.append(write)
         try:
@@ -81,10 +82,13 @@ class Line:
         with suppress(queue.Empty):
             write.woken.get(timeout=min(_PATIENCE, timeout))
 
-    def leave(self, write: Write) -> None:
-        """Leave the line, if *write* still stands in it."""
-        with suppress(ValueError):
+    def leave(self, write: Write) -> bool:
+        """Leave the line; return whether *write* still stood in it, so that nobody makes it."""
+        try:
             self.waiting.remove(write)
+        except ValueError:
+            return False
+        return True
 
     def take(self, write: Write) -> list[Write]:
         """Return *write* and all that stand in the line, which is empty then."""
