@@ -70,17 +70,20 @@ class Line:
         self.passing: list[None] = []
         """One for each thread that came when nobody was there, and has no need of a line."""
 
-    def join(self, write: Write, timeout: float) -> None:
-        """Line up; return when *write* is made, or when its thread should make it."""
+    def join(self, write: Write, timeout: float) -> bool:
+        """Line up; return whether *write* is made, or else its thread should make it."""
         waiting = self.waiting
         waiting.append(write)
         try:
             if waiting[0] is write:
-                return
+                return False
         except IndexError:
             pass  # somebody has begun with it by now
-        with suppress(queue.Empty):
+        try:
             write.woken.get(timeout=min(_PATIENCE, timeout))
+        except queue.Empty:
+            return False  # whoever is making it may not be done with it
+        return bool(write.committed)
 
     def leave(self, write: Write) -> bool:
         """Leave the line; return whether *write* still stood in it, so that nobody makes it."""

@@ -44,8 +44,7 @@ class Turns(Connection):
                 del line.passing[:1]
         write = group.Write(sql, parameters)
         try:
-            line.join(write, self.timeout)
-            if not write.committed:
+            if not line.join(write, self.timeout):
                 self._in_turn(self._lead, write, (), deadline)
         except BaseException as exc:
             if not (line.leave(write) or write.led):
