@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--largest", type=int, default=LARGEST, help="pairs, in the suite sizes (%(default)s)"
     )
+    run.add_argument("--before", help="a commit to show beside, in the suite service")
     run.set_defaults(run=_run)
 
     draw = commands.add_parser("draw", help="make plots and pages again of results.json")
@@ -58,7 +59,7 @@ def _run(asked: argparse.Namespace) -> int:
     for name in asked.suites or SUITES:
         # Each suite needs packages of its own.
         suite: Suite = importlib.import_module(f"benchmarks.suites.{name}").SUITE
-        plan = Plan(asked.rounds or suite.rounds, asked.seed, asked.largest)
+        plan = Plan(asked.rounds or suite.rounds, asked.seed, asked.largest, asked.before)
         sections = []
         for section in suite.measure(plan):
             report.show(section)
@@ -89,6 +90,8 @@ def _command(name: str, asked: argparse.Namespace) -> str:
         words += ["--rounds", str(asked.rounds)]
     if name == "sizes" and asked.largest != LARGEST:
         words += ["--largest", str(asked.largest)]
+    if name == "service" and asked.before:
+        words += ["--before", asked.before]
     return shlex.join(words)
 
 

@@ -114,6 +114,8 @@ class Plan(NamedTuple):
     seed: int
     largest: int
     """The most pairs that a store of the suite `sizes` has."""
+    before: str | None = None
+    """A commit of this library, for the suite `service` to show beside the present one."""
 
 
 class Suite(NamedTuple):

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks import __main__ as program
 from benchmarks import plots, report
-from benchmarks.compare import compare
+from benchmarks.compare import compare, laid_out
 from benchmarks.contestants import embedded
 from benchmarks.contestants import files as others
 from benchmarks.contestants.sqlite import ByHand
@@ -180,9 +180,10 @@ def test_a_commit_is_held_against_the_tree_and_a_limit():
     assert len(report.missed([found])) == 6  # nothing takes no time at all
 
 
-def test_the_service_is_the_same_by_hand():
-    for app in ("ours", "by_hand_once"):
-        with service.running(service.WAITRESS, app) as socket:
+def test_the_service_is_the_same_by_hand_and_with_a_commit_before(tmp_path):
+    before = service.Contestant("ours", laid_out("HEAD", tmp_path / "before"))
+    for one in (*service.CONTESTANTS.values(), before):
+        with service.running(service.WAITRESS, one) as socket:
             ((_worker, worked),) = load(socket, mixed, 2, 0.05).items()
             assert sum(worked.counts) >= 2
             assert 0 < worked.longest < worked.seconds

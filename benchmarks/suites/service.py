@@ -6,12 +6,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import desk
+from benchmarks.compare import laid_out
 from benchmarks.crowd import Worked, point
 from benchmarks.load import Ask, load, mixed, post
 from benchmarks.measure import Plan, Suite
@@ -21,10 +22,19 @@ from benchmarks.waits import BOUNDS
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 3.0
 PATIENCE = 30.0
+
+
+class Contestant(NamedTuple):
+    """An app of `desk`, and the folder that has the library it uses."""
+
+    app: str
+    library: Path
+
+
 CONTESTANTS = {
-    "napixd-store": "ours",
-    "sqlite3 by hand": "by_hand",
-    "by hand, one commit": "by_hand_once",
+    "napixd-store": Contestant("ours", ROOT),
+    "sqlite3 by hand": Contestant("by_hand", ROOT),
+    "by hand, one commit": Contestant("by_hand_once", ROOT),
 }
 
 
@@ -61,17 +71,29 @@ NOTE = (
 
 def measure(plan: Plan) -> Iterator[Section]:
     """Yield what each server did under each load."""
-    for title, (server, ask, numbers) in LOADS.items():
-        dice = random.Random(plan.seed)
-        points = []
-        for number in numbers:
-            worked: dict[str, list[list[Worked]]] = {name: [] for name in CONTESTANTS}
-            for _ in range(plan.rounds):
-                for name in dice.sample(list(CONTESTANTS), len(CONTESTANTS)):
-                    with running(server, CONTESTANTS[name]) as socket:
-                        worked[name].append(_by_worker(socket, server, ask, number))
-            points += [point(name, number, each) for name, each in worked.items()]
-        yield Crowd(title, f"{SECONDS:g} s a round.", "connections", [], points)
+    with tempfile.TemporaryDirectory() as folder:
+        contestants = dict(CONTESTANTS)
+        if plan.before is not None:
+            library = laid_out(plan.before, Path(folder, "before"))
+            contestants[f"napixd-store at {plan.before}"] = Contestant("ours", library)
+        for title, (server, ask, numbers) in LOADS.items():
+            points = []
+            for number in numbers:
+                worked = _worked(contestants, server, ask, number, plan)
+                points += [point(name, number, each) for name, each in worked.items()]
+            yield Crowd(title, f"{SECONDS:g} s a round.", "connections", [], points)
+
+
+def _worked(
+    contestants: Mapping[str, Contestant], server: Server, ask: Ask, number: int, plan: Plan
+) -> dict[str, list[list[Worked]]]:
+    dice = random.Random(plan.seed + number)
+    worked: dict[str, list[list[Worked]]] = {name: [] for name in contestants}
+    for _ in range(plan.rounds):
+        for name in dice.sample(list(contestants), len(contestants)):
+            with running(server, contestants[name]) as socket:
+                worked[name].append(_by_worker(socket, server, ask, number))
+    return worked
 
 
 def _by_worker(socket: Path, server: Server, ask: Ask, number: int) -> list[Worked]:
@@ -81,17 +103,21 @@ def _by_worker(socket: Path, server: Server, ask: Ask, number: int) -> list[Work
 
 
 @contextmanager
-def running(server: Server, app: str) -> Iterator[Path]:
-    """Start *app* of `desk` behind *server*; yield its socket, once it has a hundred tickets."""
+def running(server: Server, one: Contestant) -> Iterator[Path]:
+    """Start *one* behind *server*; yield its socket, once it has a hundred tickets."""
     with tempfile.TemporaryDirectory() as folder:
         socket = Path(folder, "s")
         module, *arguments = (
-            word.format(socket=socket, app=app) for word in server.command.split()
+            word.format(socket=socket, app=one.app) for word in server.command.split()
         )
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), desk.FOLDER: folder},
+            cwd=one.library,  # which stands before ours on its path
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+                desk.FOLDER: folder,
+            },
         )
         try:
             _fill(socket, process)
