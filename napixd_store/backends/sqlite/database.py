@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Literal, TypeVar
 
 from napixd_store import filesystems
-from napixd_store.backends.sqlite import faults, file, note, online
+from napixd_store.backends.sqlite import erasing, faults, file, note, online
 from napixd_store.backends.sqlite.pool import Pool
 from napixd_store.backends.sqlite.queue import GivesWay
 from napixd_store.backends.sqlite.session import Session
@@ -138,6 +138,7 @@ class Database(Connection):
     def vacuum(self) -> None:
         """Write the file anew without what is free in it; who writes meanwhile waits."""
         if self.path.exists():
+            erasing.finish(self.transaction)
             self._in_turn(self._vacuum, "VACUUM", ())
             self.close()  # who closes the last handle copies the log, and the file gets shorter
 
