@@ -25,9 +25,6 @@ _STEP = 0.02
 _AT_ONCE = 500
 """Entries between two looks at the clock: their records may be small or large."""
 
-_PAUSE = 0.001
-"""Seconds between two steps: who waits in this very process is not in the queue of processes."""
-
 
 def drop(transaction: Callable[..., Any], name: str) -> None:
     """Drop the collection *name*, and erase it, by `Database.transaction`.
@@ -38,14 +35,19 @@ def drop(transaction: Callable[..., Any], name: str) -> None:
     own, left = transaction(_drop, name)
     with suppress(StoreError):  # what was asked for is done
         while own in left:
-            sleep(_PAUSE)
+            _give_way()
             left = transaction(_erase, own)
 
 
 def finish(transaction: Callable[..., Any]) -> None:
     """Erase all that is left of what anybody dropped."""
     while transaction(_erase):
-        sleep(_PAUSE)
+        _give_way()
+
+
+def _give_way() -> None:
+    """Let other threads of this process write, which are in no queue."""
+    sleep(0.001)
 
 
 def _drop(cursor: sqlite3.Cursor, name: str) -> tuple[int, list[int]]:
@@ -58,8 +60,10 @@ def _erase(cursor: sqlite3.Cursor, first: int = 0) -> list[int]:
     """Delete entries for a step, of the number *first* first; return the numbers that are left."""
     until = monotonic() + _STEP
     left = [id for (id,) in cursor.execute(sql.DROPPED, (first,)).fetchall()]
-    while left and monotonic() < until:
+    while left:
         erased = cursor.execute(sql.ERASE, {"id": left[0], "many": _AT_ONCE}).rowcount
         if erased < _AT_ONCE:
             cursor.execute(sql.ERASED, (left.pop(0),))
+        if monotonic() > until:
+            break
     return left

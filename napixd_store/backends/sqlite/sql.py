@@ -73,10 +73,10 @@ SWEEP = (
 # What has no name was dropped; how its entries leave is told in `erasing`.
 DROP = "UPDATE collections SET name = NULL WHERE name = ? RETURNING id"
 DROPPED = "SELECT id FROM collections WHERE name IS NULL ORDER BY id <> ?"
+_OF_ID = _OWN.replace("id", ":id")
 ERASE = (
-    f"DELETE FROM entries WHERE seq > :id << 40 AND seq <= coalesce("
-    f"(SELECT seq FROM collections JOIN entries ON {_OWN} WHERE id = :id "
-    f"ORDER BY seq LIMIT 1 OFFSET :many - 1), ((:id + 1) << 40) - 1)"
+    f"DELETE FROM entries WHERE {_OF_ID} AND seq <= coalesce((SELECT seq FROM entries "
+    f"WHERE {_OF_ID} ORDER BY seq LIMIT 1 OFFSET :many - 1), (:id + 1) << 40)"
 )
 ERASED = "DELETE FROM collections WHERE id = ?"
 
