@@ -5,6 +5,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def fill(path: Path, name: str = "large", records: int = RECORDS) -> StoreBacken
 
 @pytest.fixture
 def short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasing, "_STEP", 0.0)
+    monkeypatch.setattr(erasing, "_LONGEST", 0.0)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def _drop_and_stop(path: Path, name: str, inside: Signal) -> None:
         inside.send()
         Signal().wait()
 
-    erasing._STEP, erasing._give_way = 0.0, stop
+    erasing._LONGEST, erasing._give_way = 0.0, stop
     at(path, name).drop()
 
 
@@ -169,13 +170,13 @@ def _vacuum(path: Path) -> None:
 
 
 def _drop_another(path: Path) -> None:
-    erasing._STEP = 60.0
+    erasing._LONGEST = 60.0
     at(path, "none").drop()
 
 
 def _clear_others(path: Path) -> None:
     small = at(path, "small")
-    erasing._STEP = 0.002
+    erasing._LONGEST = 0.002
     while small._connection.read(sql.DROPPED, (0,)):
         small["a"] = 1
         small.clear()
@@ -248,7 +249,7 @@ def test_however_a_drop_is_interrupted_all_or_nothing_is_gone_and_the_rest_follo
 
 def _drop_and_be_interrupted(path: Path) -> int:
     """Return how often a part was left."""
-    erasing._STEP, erasing._AT_ONCE = 0.0, 2
+    erasing._LONGEST, erasing._AT_ONCE = 0.0, 2
     at(path, "kept")["a"] = 1
     store, halves = fill(path, records=6), 0
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
@@ -289,7 +290,7 @@ def test_a_small_collection_is_erased_by_the_transaction_that_drops_it(path, raw
         store.update(dict.fromkeys(range(1_000), 1))
         before = next(calls)
         with monkeypatch.context() as patch:
-            patch.setattr(erasing, "_STEP", 0.04)
+            patch.setattr(erasing, "_LONGEST", 0.04)
             patch.setattr(
                 store._connection,
                 "transaction",
@@ -302,6 +303,19 @@ def test_a_small_collection_is_erased_by_the_transaction_that_drops_it(path, raw
 
 
 _SMALL = "SELECT 1 FROM collections WHERE name = 'small'"
+
+
+def test_to_delete_some_costs_the_same_however_many_follow(path, raw):
+    costs = []
+    for number, records in enumerate((1_000, 20_000), 2):
+        fill(path, str(number), records)
+        steps: list[int] = []
+        raw.set_progress_handler(partial(steps.append, 0), 100)
+        raw.execute(sql.ERASE, {"id": number, "many": 100})
+        raw.set_progress_handler(None, 0)
+        assert len(at(path, str(number))) == records - 100
+        costs.append(len(steps))
+    assert costs[1] < 1.5 * costs[0]
 
 
 def test_by_hand_a_name_may_be_taken_and_not_changed(path, raw):

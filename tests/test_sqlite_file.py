@@ -165,7 +165,7 @@ def test_when_the_numbers_are_used_up_those_of_dropped_collections_are_given(pat
 
 
 def test_a_large_drop_counts_for_the_log_as_its_rows_do(path, monkeypatch):
-    monkeypatch.setattr(erasing, "_STEP", 60.0)  # else the log is looked at before each step
+    monkeypatch.setattr(erasing, "_LONGEST", 60.0)  # else the log is looked at before each step
     store: Any = Store("a", **at(path))
     store.update(dict.fromkeys(map(str, range(5_000)), 1))
     store["x"] = 1

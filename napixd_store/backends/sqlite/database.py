@@ -110,6 +110,10 @@ class Database(Connection):
         done: T = self._in_turn(self._transact, work, arguments)
         return done
 
+    def is_awaited(self) -> bool:
+        """Whether other processes wait to write while this one does."""
+        return self._pool.queue.is_awaited()
+
     def write_all(self, writes: Sequence[tuple[Any, Changes, Expected]]) -> None:
         """Make the *writes* of several stores, as one transaction."""
         self.transaction(_write_each, writes)
@@ -138,7 +142,7 @@ class Database(Connection):
     def vacuum(self) -> None:
         """Write the file anew without what is free in it; who writes meanwhile waits."""
         if self.path.exists():
-            erasing.finish(self.transaction)
+            erasing.finish(self)
             self._in_turn(self._vacuum, "VACUUM", ())
             self.close()  # who closes the last handle copies the log, and the file gets shorter
 

@@ -73,10 +73,11 @@ SWEEP = (
 # What has no name was dropped; how its entries leave is told in `erasing`.
 DROP = "UPDATE collections SET name = NULL WHERE name = ? RETURNING id"
 DROPPED = "SELECT id FROM collections WHERE name IS NULL ORDER BY id <> ?"
-_OF_ID = _OWN.replace("id", ":id")
+# Of two upper bounds SQLite would look for one alone, and go on to the end of the collection.
 ERASE = (
-    f"DELETE FROM entries WHERE {_OF_ID} AND seq <= coalesce((SELECT seq FROM entries "
-    f"WHERE {_OF_ID} ORDER BY seq LIMIT 1 OFFSET :many - 1), (:id + 1) << 40)"
+    "DELETE FROM entries WHERE seq > :id << 40 AND seq <= coalesce((SELECT seq FROM entries "
+    "WHERE seq > :id << 40 AND seq < (:id + 1) << 40 ORDER BY seq LIMIT 1 OFFSET :many - 1), "
+    "((:id + 1) << 40) - 1)"
 )
 ERASED = "DELETE FROM collections WHERE id = ?"
 

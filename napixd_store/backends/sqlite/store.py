@@ -174,11 +174,11 @@ class SQLiteStore(StoreBackend[V]):
     def sweep(self) -> int:
         """Do as every store does, and erase what an interrupted `drop` of anybody left."""
         swept = super().sweep()
-        erasing.finish(self._connection.transaction)
+        erasing.finish(self._connection)
         return swept
 
     def _drop(self) -> None:
-        erasing.drop(self._connection.transaction, self._collection)
+        erasing.drop(self._connection, self._collection)
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
