@@ -1,6 +1,5 @@
 """Erasing a large collection of a SQLite file: what others see of it, and when it is broken off."""
 
-import itertools
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -85,16 +84,11 @@ def leave_half(path: Path, name: str = "large") -> None:
 
 def test_readers_see_all_or_nothing_while_another_process_erases(path, raw, short_steps):
     large = fill(path)
-    keys = [0, RECORDS // 2, RECORDS - 1]
-    seen: list[int] = []
-    while_erasing = 0
-    done = Signal()
+    done, while_erasing = Signal(), 0
+    seen = _looks(large)
     with fork(_drop, large, done) as child:
         while not done.sent():
-            seen.append(len(large))
-            seen.append(len(large.get_many(keys)) * RECORDS // len(keys))
-            seen.append(RECORDS * ("large" in SQLiteStore.collections({"path": path})))
-            seen.append(RECORDS * any(True for _ in large))
+            seen += _looks(large)
             while_erasing += bool(left(raw))
         child.result()
     assert while_erasing > 0
@@ -103,9 +97,22 @@ def test_readers_see_all_or_nothing_while_another_process_erases(path, raw, shor
     assert (len(large), entries(raw)) == (0, 1)
 
 
+def _looks(large: StoreBackend[Any]) -> list[int]:
+    """Return how many records there seem to be, one way after another."""
+    keys = [0, RECORDS // 2, RECORDS - 1]
+    return [
+        len(large),
+        len(large.get_many(keys)) * RECORDS // len(keys),
+        RECORDS * any(True for _ in large),
+        RECORDS * (large.collection in large.collections({"path": large._connection.path})),
+    ]
+
+
 def _drop(large: StoreBackend[Any], done: Signal) -> None:
-    large.drop()
-    done.send()
+    try:
+        large.drop()
+    finally:
+        done.send()
 
 
 def test_others_write_between_two_steps_to_whatever_they_like(path, raw):
@@ -288,28 +295,24 @@ def test_a_drop_is_done_though_others_keep_it_from_erasing(path, raw, short_step
 
 def test_a_small_collection_is_erased_by_the_transaction_that_drops_it(path, raw, monkeypatch):
     """Also while there is much that others dropped: it waits for none of it."""
-    store = at(path, "small")
-    calls = itertools.count()
-    transact = store._connection.transaction
+    monkeypatch.setattr(erasing, "_AT_ONCE", 1_001)
+    monkeypatch.setattr(erasing, "_LONGEST", 0.0)
+    small = at(path, "small")
+    transact = small._connection.transaction
     fill(path)
     leave_half(path)
-    for _ in range(2):
-        store.update(dict.fromkeys(range(1_000), 1))
-        before = next(calls)
-        with monkeypatch.context() as patch:
-            patch.setattr(erasing, "_LONGEST", 0.04)
-            patch.setattr(
-                store._connection,
-                "transaction",
-                lambda *arguments: next(calls) and transact(*arguments),
-            )
-            store.clear()
-        assert next(calls) == before + 2
-        assert (len(store), raw.execute(_SMALL).fetchone()) == (0, None)
-        at(path, "kept").sweep()
+    small.update(dict.fromkeys(range(1_000), 1))
+    before, transactions = entries(raw), []
 
+    def counted(work: Any, *arguments: Any) -> Any:
+        transactions.append(work)
+        return transact(work, *arguments)
 
-_SMALL = "SELECT 1 FROM collections WHERE name = 'small'"
+    monkeypatch.setattr(small._connection, "transaction", counted)
+    small.clear()
+    assert len(transactions) == 1
+    assert (len(small), entries(raw)) == (0, before - 1_000)
+    assert len(left(raw)) == 1
 
 
 def test_to_delete_some_costs_the_same_however_many_follow(path, raw):

@@ -172,7 +172,7 @@ class SQLiteStore(StoreBackend[V]):
         return swept, swept
 
     def sweep(self) -> int:
-        """Do as every store does, and erase what an interrupted `drop` of anybody left."""
+        """Do as every store does, and erase what a `drop` that was broken off has left."""
         swept = super().sweep()
         erasing.finish(self._connection)
         return swept
