@@ -274,7 +274,7 @@ def test_the_sql_of_the_guarantees_is_the_layout_of_the_file(tmp_path: Path):
         shown.executescript(sql)
         assert layout(shown) == layout(ours)
         assert ours.execute("PRAGMA application_id").fetchone() == (0x4E505844,)
-        assert ours.execute("PRAGMA user_version").fetchone() == (3,)
+        assert ours.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def layout(database: sqlite3.Connection) -> Any:

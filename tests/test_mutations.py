@@ -48,6 +48,7 @@ SAVES = "test_files.py::test_of_saves_of_one_key_by_eight_processes_each_counts_
 MEMORY = "test_large.py::test_iterating_over_a_million_records_takes_little_memory"
 KILLS = "test_syscalls.py::test_whoever_is_killed_leaves_the_old_or_the_new_state_and_no_debris"
 ERRORS = "test_syscalls.py::test_a_call_that_fails_once_is_one_error_and_changes_nothing"
+ERASING = "test_sqlite_erasing.py"
 SHORT = "test_syscalls.py::test_what_a_short_write_left_out_is_written_next"
 CUTS = "test_power_cut.py::test_no_power_cut_loses_an_acknowledged_write"
 REPLIES = "redis/test_lost_replies.py::test_a_lost_reply_is_never_a_silent_double"
@@ -76,6 +77,9 @@ FAULTS = [
     Fault("engine/working_copy.py", "self._apply({text: now}, {}, {text: value})", "pass", "test_write_back.py"),
     # SQLite counts the holes in a collection wrongly.
     Fault("backends/sqlite/layout.py", "holes + 1 - max(0,", "holes + 1 - min(0,", STEPS),
+    Fault("backends/sqlite/sql.py", "name IS NOT NULL AND EXISTS", "EXISTS", ERASING),
+    Fault("backends/sqlite/sql.py", "SET name = NULL WHERE name = ?", "SET holes = 0 WHERE name = ?", ERASING),
+    Fault("backends/sqlite/erasing.py", "        if erased < _AT_ONCE:\n    ", "", ERASING),
     Fault("backends/sqlite/store.py", "if new and last - newest > new:", "if False:", STEPS),
     Fault("backends/sqlite/store.py", "(last - newest - new, id)", "(last - newest, id)", STEPS),
     # Two who change one thing at once meet; one who reads much needs much.

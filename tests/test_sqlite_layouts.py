@@ -20,6 +20,8 @@ from tests.processes import fork, run
 
 LAYOUTS = sorted(Path(__file__).with_name("layouts").glob("*.sqlite.gz"))
 ALONE = "mode=ro&immutable=1"
+OF_DIGITS = pytest.mark.parametrize("path", LAYOUTS[:2], ids=lambda file: file.name, indirect=True)
+"""Those in which the text of an int key was its digits."""
 
 USERS = {"ann": {"mail": "ann@example.org"}, 17: [1, 2], "17": "text", "=x": None}
 """What stands in each of the files, in this order; one key was deleted between."""
@@ -105,6 +107,7 @@ def _work(path: Path, number: int) -> list[Any]:
     return found
 
 
+@OF_DIGITS
 def test_int_keys_get_the_texts_by_which_they_sort(path):
     numbers = [-(2**63), -11, -10, -9, -1, 0, 9, 10, 2**63 - 1]
     _plant(path, [f"={number}" for number in reversed(numbers)])
@@ -122,6 +125,7 @@ def test_int_keys_get_the_texts_by_which_they_sort(path):
         list(typed)
 
 
+@OF_DIGITS
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**900], ids=["above", "below", "long"])
 def test_a_file_with_an_int_key_that_no_key_can_be_now_is_refused_whole(path, number):
     version = version_of(path)
@@ -136,6 +140,14 @@ def test_a_file_with_an_int_key_that_no_key_can_be_now_is_refused_whole(path, nu
         handle.execute("DELETE FROM entries WHERE key = ?", (f"={number}",))
     assert list(Store("users", **at(path))) == list(USERS)
     assert Store("typed", type=int, **at(path))[5] == 1
+
+
+@pytest.mark.parametrize("path", LAYOUTS[2:], ids=lambda file: file.name, indirect=True)
+def test_a_key_that_was_nobodys_before_keeps_no_later_file_from_being_brought_up(path):
+    _plant(path, [f"={2**63}"])
+    assert list(Store("users", **at(path))) == list(USERS)
+    close_all()
+    assert version_of(path) == layout.VERSION
 
 
 def _plant(path: Path, texts: list[str]) -> None:

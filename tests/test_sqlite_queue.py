@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from napixd_store import Counter, Store, StoreBackend, Unavailable
-from napixd_store.backends.sqlite import queue
+from napixd_store.backends.sqlite import erasing, queue
 from napixd_store.backends.sqlite.database import Database
 from napixd_store.connections import close_all
 from tests.descriptors import descriptors
@@ -202,6 +202,19 @@ def test_one_process_at_most_is_alone(store, others, monkeypatch):
     assert turn == queue._TURN
 
 
+def test_who_erases_much_goes_on_until_somebody_comes(store, others, monkeypatch):
+    steps: list[int] = []
+    monkeypatch.setattr(erasing, "_give_way", lambda: steps.append(1))
+    monkeypatch.setattr(erasing, "_STEP", 0.0)
+    monkeypatch.setattr(erasing, "_LONGEST", 60.0)
+    for somebody in (False, True):
+        store.update(dict.fromkeys(range(2_000), 1))
+        if somebody:
+            others.lock(fcntl.F_WRLCK, queue._FIRST)
+        store.clear()
+        assert bool(steps) == somebody
+
+
 def _begin_slice(store: StoreBackend[Any], seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "SLICE", seconds)
     _end_slice(store)
@@ -209,7 +222,7 @@ def _begin_slice(store: StoreBackend[Any], seconds: float, monkeypatch: pytest.M
 
 
 def _end_slice(store: StoreBackend[Any]) -> None:
-    own = store._connection._pool._queue
+    own = store._connection._pool.queue
     own._until = own._looked_until = 0.0
 
 
@@ -357,7 +370,7 @@ def _wait_and_be_interrupted(path: Path) -> int:
                 kept.append(ended)
                 assert ended.interrupt is None or ended.error is ended.interrupt
                 assert others.first_taken() is None
-                store._connection._pool._queue._since = queue._FIRST
+                store._connection._pool.queue._since = queue._FIRST
                 _end_slice(store)
             assert isinstance(ended.error, Unavailable) == held
     return len(kept)

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Literal, TypeVar
 
 from napixd_store import filesystems
-from napixd_store.backends.sqlite import faults, file, group, note, online
+from napixd_store.backends.sqlite import erasing, faults, file, group, note, online
 from napixd_store.backends.sqlite.session import Session
 from napixd_store.backends.sqlite.turns import Turns
 from napixd_store.changes import Changes, Expected
@@ -98,6 +98,10 @@ class Database(Turns):
             raise faults.translated(exc, self.path, writing=False) from exc
         return done
 
+    def is_awaited(self) -> bool:
+        """Whether other processes wait to write while this one does."""
+        return self._pool.queue.is_awaited()
+
     def write_all(self, writes: Sequence[tuple[Any, Changes, Expected]]) -> None:
         """Make the *writes* of several stores, as one transaction."""
         self.transaction(_write_each, writes)
@@ -126,6 +130,7 @@ class Database(Turns):
     def vacuum(self) -> None:
         """Write the file anew without what is free in it; who writes meanwhile waits."""
         if self.path.exists():
+            erasing.finish(self)
             self._in_turn(self._vacuum, "VACUUM", (), monotonic() + self.timeout)
             self.close()  # who closes the last handle copies the log, and the file gets shorter
 

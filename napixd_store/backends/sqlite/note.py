@@ -12,6 +12,7 @@ for a power cut may only make it an older one.
 """
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,7 +28,14 @@ def beside(path: Path, what: str = "-wal") -> str:
 
     So are the note, and *what* else belongs to the file and not to one of its names.
     """
-    return f"{os.path.realpath(path) if os.path.islink(path) else path}{what}"
+    return f"{os.path.realpath(path) if _is_link(path) else path}{what}"
+
+
+def _is_link(path: Path) -> bool:
+    """Do as ``os.path.islink``, which takes what a signal handler raises for the system's."""
+    with disk.Lenient():
+        return stat.S_ISLNK(os.lstat(path).st_mode)
+    return False
 
 
 def describe(path: Path) -> bytes:

@@ -34,7 +34,7 @@ class Pool:
         self.log = Log(path)
         self._path, self._place, self._timeout = path, str(path), timeout
         self._asked = durability
-        self._queue = Queue(path)
+        self.queue = Queue(path)
         self._local = threading.local()
         self._sessions: set[Session] = set()
         self._gate, self._forking = threading.RLock(), False
@@ -56,7 +56,7 @@ class Pool:
             session: Session = self._local.session
         except AttributeError:
             with self._gate:  # a fork must know all sessions
-                session = Session(self._place, self._queue)
+                session = Session(self._place, self.queue)
                 self._local.lease = leases.lease(session, self._sessions)
                 self._local.session = session
         return session

@@ -116,17 +116,22 @@ class Queue:
         now = monotonic()
         if now < self._looked_until:
             return True
+        known = self._alone and now < self._until and self.file.descriptor() is not None
+        if not known or self.is_awaited():
+            return False
+        self._looked_until = now + _LOOK
+        return True
+
+    def is_awaited(self) -> bool:
+        """Whether another process writes, or waits, as far as this one can tell."""
         descriptor = self.file.descriptor()
-        if self._alone and now < self._until and descriptor is not None:
-            try:
-                answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, _TAKE_ALL)
-            except OSError as exc:
-                _pass_over(exc)
-                return True
-            if answer.startswith(_FREE):
-                self._looked_until = now + _LOOK
-                return True
-        return False
+        if descriptor is None:
+            return False
+        try:
+            return not fcntl.fcntl(descriptor, fcntl.F_GETLK, _TAKE_ALL).startswith(_FREE)
+        except OSError as exc:
+            _pass_over(exc)
+            return False
 
     def in_turn(
         self,

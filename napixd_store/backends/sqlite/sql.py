@@ -22,7 +22,7 @@ NEW_ID = (
 _OWN = "seq > id << 40 AND seq < (id + 1) << 40"
 _LIVING = "coalesce(until > ?, TRUE)"
 COLLECTIONS = (
-    f"SELECT name FROM collections WHERE EXISTS "
+    f"SELECT name FROM collections WHERE name IS NOT NULL AND EXISTS "
     f"(SELECT 1 FROM entries WHERE {_OWN} AND {_LIVING}) ORDER BY name"
 )
 
@@ -69,7 +69,17 @@ SWEEP = (
     f"DELETE FROM entries WHERE seq IN "
     f"(SELECT seq FROM entries WHERE collection = ({ID}) AND until <= ? LIMIT ?)"
 )
-DROP = "DELETE FROM collections WHERE name = ?"
+
+# What has no name was dropped; how its entries leave is told in `erasing`.
+DROP = "UPDATE collections SET name = NULL WHERE name = ? RETURNING id"
+DROPPED = "SELECT id FROM collections WHERE name IS NULL ORDER BY id <> ?"
+# Of two upper bounds SQLite would look for one alone, and go on to the end of the collection.
+ERASE = (
+    "DELETE FROM entries WHERE seq > :id << 40 AND seq <= coalesce((SELECT seq FROM entries "
+    "WHERE seq > :id << 40 AND seq < (:id + 1) << 40 ORDER BY seq LIMIT 1 OFFSET :many - 1), "
+    "((:id + 1) << 40) - 1)"
+)
+ERASED = "DELETE FROM collections WHERE id = ?"
 
 # Inside a transaction, which has the write lock, the number stays what it is.
 PUT_MANY = "INSERT INTO entries (record, collection, key, seq) VALUES (?, ?, ?, ?) " + _OR_REPLACE

@@ -6,7 +6,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from napixd_store.backends.sqlite import sql
+from napixd_store.backends.sqlite import erasing, sql
 from napixd_store.backends.sqlite.counter import SQLiteCounter
 from napixd_store.backends.sqlite.database import Database, open_database
 from napixd_store.base import StoreBackend
@@ -171,12 +171,14 @@ class SQLiteStore(StoreBackend[V]):
         swept = self._connection.write(sql.SWEEP, (self._collection, now, limit))[1]
         return swept, swept
 
-    def _drop(self) -> None:
-        # In a transaction that counts what the trigger deletes: the log must know how much it is.
-        self._connection.transaction(self._erase)
+    def sweep(self) -> int:
+        """Do as every store does, and erase what a `drop` that was broken off has left."""
+        swept = super().sweep()
+        erasing.finish(self._connection)
+        return swept
 
-    def _erase(self, cursor: sqlite3.Cursor) -> None:
-        cursor.execute(sql.DROP, (self._collection,))
+    def _drop(self) -> None:
+        erasing.drop(self._connection, self._collection)
 
     @classmethod
     def collections(cls, options: Mapping[str, Any]) -> list[str]:
