@@ -19,7 +19,7 @@ from napixd_store.backends.redis.lua import (
 )
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected
-from napixd_store.deadline import FRONT, MARK
+from napixd_store.deadline import AFTER, FRONT, MARK
 from napixd_store.engine.order import next_size
 from napixd_store.errors import Unavailable, WrongType
 
@@ -73,7 +73,7 @@ class RedisHashStore(ServerStore[V]):
     def _write(self, changes: Changes, expected: Expected) -> None:
         if any(changes.values()):
             self._register()
-        if not expected and all(map(_lasts, changes.values())):
+        if not expected and _all_last(changes.values()):
             # Should one have had a deadline, that is told from the record itself now.
             pairs = chain.from_iterable(changes.items())
             self._server.write(self._where, self._name, "HSET", self._name, *pairs)
@@ -182,5 +182,5 @@ def _once(pairs: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
             yield text, record
 
 
-def _lasts(record: bytes | None) -> bool:
-    return record is not None and not record.startswith(MARK)
+def _all_last(records: Collection[bytes | None]) -> bool:
+    return all(record is not None and not AFTER > record > MARK for record in records)

@@ -21,7 +21,7 @@ from napixd_store.backends.redis.lua import (
 from napixd_store.backends.redis.names import decoded, physical
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected
-from napixd_store.deadline import FRONT
+from napixd_store.deadline import AFTER, FRONT, MARK
 from napixd_store.engine.order import paged
 from napixd_store.errors import WrongType
 from napixd_store.names import ALL, Span
@@ -75,8 +75,10 @@ class RedisKeyStore(ServerStore[V]):
         puts = {text: record for text, record in changes.items() if record is not None}
         gone = [text for text in changes if text not in puts]
         names = [*self._names, *(self._begins + text for text in (*expected, *puts, *gone))]
+        some_end = int(any(AFTER > record > MARK for record in puts.values()))
         tokens = map(token, expected.values())
-        return names, [self._begins, len(expected), len(puts), *tokens, *puts.values()]
+        head = (self._begins, len(expected), len(puts), some_end)
+        return names, [*head, *tokens, *puts.values()]
 
     def _delete(self, text: str) -> bool:
         return bool(self._run_on(text, KEY_DELETE, self._server.now()))
