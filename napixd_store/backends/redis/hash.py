@@ -17,6 +17,7 @@ from napixd_store.backends.redis.lua import (
     Script,
     packed,
 )
+from napixd_store.backends.redis.once import once
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected
 from napixd_store.deadline import AFTER, FRONT, MARK
@@ -90,7 +91,7 @@ class RedisHashStore(ServerStore[V]):
         return bool(self._run(HASH_DELETE, text, self._server.now(), writing=True))
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        return _once(self._stream())
+        return once(self._stream())
 
     def _stream(self) -> Iterator[tuple[str, bytes]]:
         server, name = self._server, self._name
@@ -112,7 +113,7 @@ class RedisHashStore(ServerStore[V]):
 
     def _fronts(self) -> Iterator[tuple[str, bytes]]:
         now = self._server.now
-        return _once(
+        return once(
             self._streamed(
                 lambda cursor, size, footing: self._run(
                     HASH_FRONTS, cursor, size, now(), FRONT, writing=False, footing=footing
@@ -172,14 +173,6 @@ class RedisHashStore(ServerStore[V]):
         return self._server.run(
             self._where, self._names, script, *arguments, writing=writing, footing=footing
         )
-
-
-def _once(pairs: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-    seen: set[str] = set()
-    for text, record in pairs:
-        if text not in seen:
-            seen.add(text)
-            yield text, record
 
 
 def _all_last(records: Collection[bytes | None]) -> bool:
