@@ -80,13 +80,13 @@ class RedisKeyStore(ServerStore[V]):
             self._refuse(refused)
 
     def _part(self, changes: Changes, expected: Expected) -> tuple[Sequence[str], Sequence[Any]]:
-        puts = {text: record for text, record in changes.items() if record is not None}
-        gone = [text for text in changes if text not in puts]
-        names = [*self._names, *(self._begins + text for text in (*expected, *puts, *gone))]
-        some_end = int(any(AFTER > record > MARK for record in puts.values()))
-        tokens = map(token, expected.values())
+        puts = [text for text, record in changes.items() if record is not None]
+        records = [record for record in changes.values() if record is not None]
+        gone = [text for text, record in changes.items() if record is None]
+        some_end = int(any(AFTER > record > MARK for record in records))
+        names = map(self._begins.__add__, chain(expected, puts, gone))
         head = (self._begins, len(expected), len(puts), some_end)
-        return names, [*head, *tokens, *puts.values()]
+        return [*self._names, *names], [*head, *map(token, expected.values()), *records]
 
     def _delete(self, text: str) -> bool:
         return bool(self._run_on(text, KEY_DELETE, self._server.now()))
