@@ -17,9 +17,10 @@ from napixd_store.backends.redis.lua import (
     Script,
     packed,
 )
+from napixd_store.backends.redis.once import once
 from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected
-from napixd_store.deadline import FRONT, MARK
+from napixd_store.deadline import AFTER, FRONT, MARK
 from napixd_store.engine.order import next_size
 from napixd_store.errors import Unavailable, WrongType
 
@@ -73,7 +74,7 @@ class RedisHashStore(ServerStore[V]):
     def _write(self, changes: Changes, expected: Expected) -> None:
         if any(changes.values()):
             self._register()
-        if not expected and all(map(_lasts, changes.values())):
+        if not expected and _all_last(changes.values()):
             # Should one have had a deadline, that is told from the record itself now.
             pairs = chain.from_iterable(changes.items())
             self._server.write(self._where, self._name, "HSET", self._name, *pairs)
@@ -90,7 +91,7 @@ class RedisHashStore(ServerStore[V]):
         return bool(self._run(HASH_DELETE, text, self._server.now(), writing=True))
 
     def _scan(self) -> Iterator[tuple[str, bytes]]:
-        return _once(self._stream())
+        return once(self._stream())
 
     def _stream(self) -> Iterator[tuple[str, bytes]]:
         server, name = self._server, self._name
@@ -112,7 +113,7 @@ class RedisHashStore(ServerStore[V]):
 
     def _fronts(self) -> Iterator[tuple[str, bytes]]:
         now = self._server.now
-        return _once(
+        return once(
             self._streamed(
                 lambda cursor, size, footing: self._run(
                     HASH_FRONTS, cursor, size, now(), FRONT, writing=False, footing=footing
@@ -174,13 +175,5 @@ class RedisHashStore(ServerStore[V]):
         )
 
 
-def _once(pairs: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-    seen: set[str] = set()
-    for text, record in pairs:
-        if text not in seen:
-            seen.add(text)
-            yield text, record
-
-
-def _lasts(record: bytes | None) -> bool:
-    return record is not None and not record.startswith(MARK)
+def _all_last(records: Collection[bytes | None]) -> bool:
+    return all(record is not None and not AFTER > record > MARK for record in records)

@@ -2,12 +2,15 @@
 -- those that have one, a sorted set. The other KEYS are the names of values: all of them are told, so that a cluster
 -- that is moving some of them says so before anything is done. First those of which something is
 -- expected, then those to put, then those to delete. ARGV[1]: what their names begin with; the rest
--- is the key. ARGV[2], ARGV[3]: how many are expected and put. Then a token for each of the former
--- (see lua.token()), a record for each of the latter. Returns the keys that were not as expected,
--- having changed nothing; none when all was applied.
+-- is the key. ARGV[2], ARGV[3]: how many are expected and put. ARGV[4]: 1 if any that is put may have
+-- a deadline, which spares looking at each. Then a token for each of the former (see lua.token()), a
+-- record for each of the latter. Returns the keys that were not as expected, having changed nothing;
+-- none when all was applied.
 local index, deadlines, begin = KEYS[1], KEYS[2], #ARGV[1] + 1
 local expected, puts = tonumber(ARGV[2]), tonumber(ARGV[3])
 local first_put, first_delete = expected + 3, expected + puts + 3
+
+local sub = string.sub
 
 -- As many arguments as a call takes for certain.
 local LIMIT = 1000
@@ -18,7 +21,7 @@ local GRACE = 1000
 
 local function texts(from, to)
   local found = {}
-  for i = from, to do found[i - from + 1] = string.sub(KEYS[i], begin) end
+  for i = from, to do found[i - from + 1] = sub(KEYS[i], begin) end
   return found
 end
 
@@ -27,8 +30,8 @@ for i = 1, expected do
   local name = KEYS[2 + i]
   local record = redis.call('GET', name)
   seen[name] = record
-  if not holds(ARGV[3 + i], record) then
-    local text = string.sub(name, begin)
+  if not holds(ARGV[4 + i], record) then
+    local text = sub(name, begin)
     refused[#refused + 1] = text
     if not record then gone[#gone + 1] = text end
   end
@@ -50,14 +53,16 @@ local function may_end()
   local record = seen[name]
   if record == nil then record = redis.call('GET', name) end -- raises, should it be no string
   if record then return deadline(record) end
-  return redis.call('ZSCORE', deadlines, string.sub(name, begin))
+  return redis.call('ZSCORE', deadlines, sub(name, begin))
 end
 
 -- What the server would refuse later is looked for before anything is written: a right, and what
 -- is no string, which MSET would overwrite.
 local ended = #KEYS >= first_put and may_end()
 local ends = {}
-for i = first_put, first_delete - 1 do ends[i] = deadline(ARGV[i + 1]) or nil end
+if ARGV[4] == '1' then
+  for i = first_put, first_delete - 1 do ends[i] = deadline(ARGV[i + 2]) or nil end
+end
 local deletes = #KEYS >= first_delete
 if puts > 0 then check_right('MSET', KEYS[first_put], '') end
 if next(ends) then
@@ -70,14 +75,8 @@ if deletes then check_right('UNLINK', KEYS[first_delete]) end
 if puts > 0 and deletes then check_right('ZREM', index, '') end
 for i = first_put, #KEYS > first_put and first_delete - 1 or 0, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
-  local found, strings = redis.call('EXISTS', unpack(KEYS, i, last)), 0
-  if found > 0 then
-    for _, record in ipairs(redis.call('MGET', unpack(KEYS, i, last))) do
-      if record then strings = strings + 1 end
-    end
-  end
-  if strings < found then
-    for j = i, last do redis.call('GET', KEYS[j]) end -- raises
+  if redis.call('EXISTS', unpack(KEYS, i, last)) > 0 then
+    for j = i, last do redis.call('GETRANGE', KEYS[j], '0', '0') end -- raises
   end
 end
 
@@ -88,20 +87,23 @@ if checking then
   return refused
 end
 
--- The index comes first: should it be no sorted set, nothing is written.
+-- The index comes first: should it be no sorted set, nothing is written. New tables for each call
+-- would cost as much as it does; so would a score that is a number, which is printed and read.
+local scored, flat = {}, {}
 for i = first_put, first_delete - 1, LIMIT do
   local last = math.min(i + LIMIT, first_delete) - 1
-  local keys, scored, flat = texts(i, last), {}, {}
-  for j, text in ipairs(keys) do scored[2 * j - 1], scored[2 * j] = 0, text end
-  redis.call('ZADD', index, unpack(scored))
-  if ended then redis.call('ZREM', deadlines, unpack(keys)) end
   for j = i, last do
-    flat[2 * (j - i) + 1], flat[2 * (j - i) + 2] = KEYS[j], ARGV[j + 1]
+    local at, name = 2 * (j - i) + 1, KEYS[j]
+    scored[at], scored[at + 1] = '0', sub(name, begin)
+    flat[at], flat[at + 1] = name, ARGV[j + 2]
   end
-  redis.call('MSET', unpack(flat))
+  local size = 2 * (last - i + 1)
+  redis.call('ZADD', index, unpack(scored, 1, size))
+  if ended then redis.call('ZREM', deadlines, unpack(texts(i, last))) end
+  redis.call('MSET', unpack(flat, 1, size))
 end
 for i, at in pairs(ends) do
-  redis.call('ZADD', deadlines, at, string.sub(KEYS[i], begin))
+  redis.call('ZADD', deadlines, at, sub(KEYS[i], begin))
   redis.call('PEXPIREAT', KEYS[i], at + GRACE)
 end
 for i = first_delete, #KEYS, LIMIT do
