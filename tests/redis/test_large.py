@@ -1,11 +1,11 @@
-"""Collections of many keys: read in full pages, and dropped in steps that let others in."""
+"""Collections of many keys, of which full pages are read otherwise than shorter ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from napixd_store import OutcomeUnknown, Store, WrongType
+from napixd_store import Store, WrongType
 from napixd_store.backends.redis import key
 from napixd_store.backends.redis.names import physical
 from tests.redis.servers import Running
@@ -66,51 +66,9 @@ def test_in_a_full_page_what_is_no_value_is_refused(server: Running, store: Any)
     assert server.ask("TYPE", foreign) == b"hash"
 
 
-def test_a_drop_goes_in_steps_and_leaves_nothing(
-    server: Running, store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(key, "_STEP", 2)
-    for count, steps in ((1, 1), (2, 1), (3, 2), (5, 3)):
-        store.update({str(number): number for number in range(count)})
-        store.put("0", 0, expires_in=60)
-        store.put(str(count - 1), 0, expires_in=60)
-        with server.monitored() as commands:
-            store.drop()
-        assert sent(commands).count("*key_drop*") == steps
-        assert (len(store), store.snapshot(), list(store)) == (0, {}, [])
-        assert server.ask("KEYS", f"{store._connection.prefix}:*{{c}}*") == []
-
-
-def test_a_drop_in_steps_of_full_size_leaves_nothing(server: Running, store: Any) -> None:
-    texts = map(str, range(size(quick=key._STEP + 1, full=300_000)))
+def test_a_large_drop_leaves_nothing(server: Running, store: Any) -> None:
+    texts = map(str, range(size(quick=5_001, full=300_000)))
     store.update(dict.fromkeys(texts, 1))
     store.put("1", 1, expires_in=60)
-    with server.monitored() as commands:
-        store.drop()
-    assert sent(commands).count("*key_drop*") > 1
-    assert server.ask("KEYS", f"{store._connection.prefix}:*{{c}}*") == []
-
-
-def test_what_a_drop_has_left_when_a_step_is_refused_is_whole(
-    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(key, "_STEP", 2)
-    server = start()
-    store: Any = Store("c", "RedisKey", writeback=False, port=server.port)
-    store.update(a=1, b=2, c=3)
-    step = store._run
-
-    def step_and_lose_the_right(*arguments: Any, **more: Any) -> Any:
-        left = step(*arguments, **more)
-        server.ask("ACL", "SETUSER", "default", "-unlink")
-        return left
-
-    monkeypatch.setattr(store, "_run", step_and_lose_the_right)
-    with pytest.raises(OutcomeUnknown, match=r"some keys were deleted.*do it again"):
-        store.drop()
-    monkeypatch.undo()
-    assert store.snapshot() == dict(store.items()) == {"c": 3}
-    assert len(store) == 1
-    server.ask("ACL", "SETUSER", "default", "+unlink")
     store.drop()
-    assert server.ask("DBSIZE") == 0
+    assert server.ask("KEYS", f"{store._connection.prefix}:*{{c}}*") == []

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from napixd_store import ConfigError, Counter, Store
-from napixd_store.backends.redis import key
 from napixd_store.connections import close_all
 from tests.markdown import rows
 from tests.redis.servers import PAGE, Running
@@ -47,8 +46,6 @@ def all_that_a_user_does(backend: str, options: dict[str, Any]) -> None:
         assert type(store)("c", {**options, "writeback": False}).sweep() == 1
         store.popitem()
         store.save()
-        store.update(a=1, b=2)
-        store.save()
         assert type(store).collections(options) == ["c"]
         store.drop()
     counter = Counter("c", backend=backend, **options)
@@ -62,10 +59,7 @@ def test_each_backend_has_a_line() -> None:
 
 
 @pytest.mark.parametrize("backend", LINES)
-def test_the_documented_rights_are_enough_and_none_is_left_over(
-    start: Start, backend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(key, "_STEP", 1)  # as if there were many
+def test_the_documented_rights_are_enough_and_none_is_left_over(start: Start, backend: str) -> None:
     server = start()
     _acl, _setuser, user, _on, password, *_ = LINES[backend]
     options: dict[str, Any] = {"host": "127.0.0.1", "port": server.port}

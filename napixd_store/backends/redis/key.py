@@ -24,17 +24,13 @@ from napixd_store.backends.redis.store import ServerStore
 from napixd_store.changes import Changes, Expected
 from napixd_store.deadline import AFTER, FRONT, MARK
 from napixd_store.engine.order import paged
-from napixd_store.errors import OutcomeUnknown, StoreError, WrongType
+from napixd_store.errors import WrongType
 from napixd_store.names import ALL, Span
 
 V = TypeVar("V")
 
 _LARGE = 1_000
 """So many values are read by plain commands: a script saves a round trip, but copies each."""
-
-_STEP = 5_000
-"""So many keys are removed at once: others wait for these, some hundredths of a second. No more
-than a call takes arguments in a script."""
 
 
 class RedisKeyStore(ServerStore[V]):
@@ -46,7 +42,7 @@ class RedisKeyStore(ServerStore[V]):
     Iterates in the order of the keys, as `range`, in constant memory. A value that somebody
     else deletes, or that the server evicts, is missing at once but counted by `len`.
 
-    Guarantees: as `RedisHashStore`; but `drop` and `clear` are atomic for each 5,000 keys only.
+    Guarantees: as `RedisHashStore`.
     """
 
     kind = "index"
@@ -148,15 +144,7 @@ class RedisKeyStore(ServerStore[V]):
         return swept, swept
 
     def _remove(self) -> None:
-        left = self._run(KEY_DROP, _STEP, writing=True)
-        while left:
-            try:
-                left = self._run(KEY_DROP, _STEP, writing=True)
-            except StoreError as exc:
-                raise OutcomeUnknown(
-                    f"{self._where()}: some keys were deleted, and then no more; the others are as "
-                    f"they were: do it again"
-                ) from exc
+        self._run(KEY_DROP, writing=True)
 
     def _incr(self, text: str, by: int) -> int:
         if not self._counts_natively:
