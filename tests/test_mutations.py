@@ -98,9 +98,9 @@ FAULTS = [
     Fault("backends/sqlite/queue.py", "goes_on or _taken(descriptor, self._since, 0) is None", "True", "test_sqlite_queue.py"),
     # Who writes with others gets another's result, or waits for nobody's commit.
     Fault("backends/sqlite/group.py", "if not cursor.connection.in_transaction:", "if False:", "test_sqlite_group.py"),
-    Fault("backends/sqlite/turns.py", "writes = self._line.take(write)", "writes = [write]", "test_sqlite_group.py"),
-    Fault("backends/sqlite/turns.py", "                session.settle()\n                return False", "                session.settle()\n                return True", "test_sqlite_group.py"),
-    Fault("backends/sqlite/turns.py", "                with self.lock:  # of who is making it now: until then it is neither done nor not\n                    pass\n", "", "test_sqlite_group.py"),
+    Fault("backends/sqlite/shared.py", "self._line.move_to(writes)", "pass", "test_sqlite_group.py"),
+    Fault("backends/sqlite/shared.py", "            session.settle()\n            return False", "            session.settle()\n            return True", "test_sqlite_group.py"),
+    Fault("backends/sqlite/shared.py", "with self.lock:  # of who makes it: until then it is neither done nor not", "if self.lock:", "test_sqlite_group.py"),
     # A command is sent twice, or a promise of replicas is not waited for.
     Fault("backends/redis/attempts.py", "return failed.stage is Stage.SENDING or not writing", "return True", REPLIES),
     Fault("backends/redis/exchanges.py", "driven(stage, connection.read_response)", "driven(min(stage, Stage.SENDING), connection.read_response)", REPLIES),

@@ -1,11 +1,13 @@
 """Group commit: threads that write at once to a SQLite file share a transaction."""
 
+import random
 import signal
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -221,9 +223,80 @@ def interrupted_among_others(path: Path) -> int:
     return interrupts
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 lets signals in before a handler")
+def test_a_second_signal_while_the_first_is_handled_leaves_nothing_behind(path):
+    with fork(interrupted_twice, path) as child:
+        assert child.result(300.0) > 40
+
+
+def interrupted_twice(path: Path) -> int:
+    """Write among others, with two alarms at random moments, the second soon after the first."""
+    store: StoreBackend[Any] = Store("a", "SQLite", path=path, durability="power")
+    line, over, chance = store._connection._line, threading.Event(), random.Random(1)
+    rings, armed = 0, False
+
+    class Alarm(Exception):
+        pass
+
+    def ring(*_: Any) -> None:
+        nonlocal rings
+        if not armed:  # it is late
+            return
+        rings += 1
+        if rings % 2:
+            signal.setitimer(signal.ITIMER_REAL, chance.choice([1e-6, 5e-6, 2e-5, 1e-4]))
+        raise Alarm
+
+    def write(who: int) -> None:
+        while not over.is_set():
+            store[who] = "other"
+
+    def write_interrupted(value: int) -> None:
+        nonlocal rings, armed
+        rings, armed = 0, True
+        try:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3))
+            store["number"] = value
+        except Alarm:
+            pass
+        finally:
+            armed = False
+
+    def interrupt() -> int:
+        nonlocal armed
+        twice = 0
+        session = store._connection._pool.session()
+        for value in range(size(quick=500, full=10_000)):
+            with suppress(Alarm):  # the second, on its way out
+                write_interrupted(value)
+            armed = False
+            twice += rings == 2
+            assert len(line.waiting) <= len(others)
+            assert not (session.handle and session.handle.in_transaction)
+            found = store["number"]
+            time.sleep(0.001)
+            assert store["number"] == found
+        return twice
+
+    store["number"] = 0
+    signal.signal(signal.SIGALRM, ring)
+    others = [threading.Thread(target=write, args=(who,)) for who in range(4)]
+    for thread in others:
+        thread.start()
+    try:
+        return interrupt()
+    finally:
+        over.set()
+        for thread in others:
+            thread.join(PATIENCE)
+
+
 @pytest.mark.parametrize("late", [0.0, 0.2])
-def test_who_is_interrupted_while_another_makes_his_write_finds_it_made(store, monkeypatch, late):
-    """Not an old value first, and the new one a moment later."""
+@pytest.mark.parametrize("signals", [1, 2])
+def test_who_is_interrupted_while_another_makes_his_write_finds_it_made(
+    store, monkeypatch, late, signals
+):
+    """Not an old value first, and the new one a moment later; nor if a second signal comes."""
     main, run = threading.get_ident(), group.Write.run
 
     class Interrupt(Exception):
@@ -235,8 +308,9 @@ def test_who_is_interrupted_while_another_makes_his_write_finds_it_made(store, m
     def slow_run(self: group.Write, *arguments: Any) -> None:
         if b'"of main"' in self.parameters:
             time.sleep(late)  # he has waited for the longest that he sleeps, or has not
-            signal.pthread_kill(main, signal.SIGALRM)
-            time.sleep(0.2)
+            for _ in range(signals):
+                signal.pthread_kill(main, signal.SIGALRM)
+                time.sleep(0.2)
         run(self, *arguments)
 
     monkeypatch.setattr(group.Write, "run", slow_run)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from napixd_store import filesystems
 from napixd_store.backends.sqlite import erasing, faults, file, group, note, online
 from napixd_store.backends.sqlite.session import Session
-from napixd_store.backends.sqlite.turns import Turns
+from napixd_store.backends.sqlite.shared import Shared
 from napixd_store.changes import Changes, Expected
 from napixd_store.errors import ConfigError
 from napixd_store.places import home
@@ -49,7 +49,7 @@ def open_database(
     return Database(path or home() / "stores" / "store.sqlite", durability, timeout)
 
 
-class Database(Turns):
+class Database(Shared):
     """One SQLite file, used by all stores and counters of its path and options.
 
     Guarantees: a signal handler or a finaliser that runs in the middle of an operation gets
@@ -167,7 +167,6 @@ class Database(Turns):
     def begin_anew(self) -> None:
         """Give up what is the parent's; its other threads do not exist here."""
         super().begin_anew()
-        self._line = group.Line()
         self._pool.begin_anew()
 
 

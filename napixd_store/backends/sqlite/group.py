@@ -14,9 +14,9 @@ nobody waiting, and nothing is written twice.
 
 import queue
 import sqlite3
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from operator import methodcaller
 from typing import Any
 
@@ -26,13 +26,14 @@ Result = tuple[list[Any], int]
 _PATIENCE = 0.05
 """Seconds until somebody who was not served looks himself; a sync takes less, mostly."""
 
-_wake = methodcaller("put", None)
+wake = methodcaller("wake", None)
+"""Wake the thread of a write; in C, and more than once if need be."""
 
 
 class Write:
     """One statement that a thread wants to be made durable, and what came of it."""
 
-    __slots__ = ("committed", "led", "outcome", "parameters", "sql", "woken")
+    __slots__ = ("committed", "led", "outcome", "parameters", "sql", "wake", "woken")
 
     def __init__(self, sql: str, parameters: Sequence[Any]) -> None:
         self.sql, self.parameters = sql, parameters
@@ -43,6 +44,7 @@ class Write:
         self.outcome: Result | Exception
         # Unlike a lock's, its waking may come twice; gevent's stands in for it where it is told to.
         self.woken: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.wake = self.woken.put
 
     def run(self, cursor: sqlite3.Cursor, committed: Sequence[Any]) -> None:
         """Run the statement in the transaction of a group."""
@@ -66,7 +68,8 @@ class Line:
     """The writes of this process's threads that nobody has begun with, in the order they came."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Write] = deque()
+        # No deque: to say what it does not hold it asks for a `repr`, which lets signals in.
+        self.waiting: list[Write] = []
         self.passing: list[None] = []
         """One for each thread that came when nobody was there, and has no need of a line."""
 
@@ -85,25 +88,23 @@ class Line:
             return False  # whoever is making it may not be done with it
         return bool(write.committed)
 
-    def leave(self, write: Write) -> bool:
-        """Leave the line; return whether *write* still stood in it, so that nobody makes it."""
-        try:
+    def leave(self, write: Write) -> None:
+        """Leave the line, unless somebody took *write*, and was interrupted."""
+        with suppress(ValueError):
             self.waiting.remove(write)
-        except ValueError:
-            return False
-        return True
 
-    def take(self, write: Write) -> list[Write]:
-        """Return *write* and all that stand in the line, which is empty then."""
-        taken: list[Write] = []
+    def move_to(self, taken: list[Write]) -> None:
+        """Move all that stand in the line to *taken*."""
+        first = partial(self.waiting.pop, 0)
         with suppress(IndexError):
-            # In one call, so that no signal comes between a write's leaving and its being here.
-            taken.extend(iter(self.waiting.popleft, None))
-        if write not in taken:  # whoever took it was interrupted
-            taken.append(write)
-        return taken
+            # In one call, so that no signal comes between a write's leaving and its being there.
+            taken.extend(iter(first, None))
 
 
-def waking(writes: list[Write]) -> Iterator[None]:
-    """Return an iterator that wakes the threads of *writes* when it is run through, in one call."""
-    return map(_wake, [each.woken for each in writes])
+def commit(writes: list[Write], cursor: sqlite3.Cursor) -> None:
+    """Run the *writes* in the transaction that is open, and commit it."""
+    committed: list[Any] = []
+    for each in writes:
+        each.run(cursor, committed)
+    # In one call: a signal finds it committed and noted, or neither.
+    committed.extend(map(cursor.execute, ("COMMIT",)))

@@ -26,7 +26,7 @@ Identity = tuple[int, int] | None
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}  # https://www.sqlite.org/pragma.html
 
-_NOTHING = "SELECT 1 WHERE 0"
+NOTHING = "SELECT 1 WHERE 0"
 """Ends what the cursor was reading."""
 
 sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
@@ -132,7 +132,7 @@ class Session:
             rows.append(row)
             size += len(row[-1])
             if size >= enough:
-                self.cursor.execute(_NOTHING)
+                self.cursor.execute(NOTHING)
                 break
         return rows
 
@@ -172,7 +172,7 @@ class Session:
         self.trusted_until = 0.0
         if self.handle is not None:
             try:
-                self.cursor.execute("ROLLBACK" if self.handle.in_transaction else _NOTHING)
+                self.cursor.execute("ROLLBACK" if self.handle.in_transaction else NOTHING)
             except sqlite3.Error:
                 self.close()
 

@@ -6,17 +6,18 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from napixd_store.backends.sqlite import faults, group
+from napixd_store.backends.sqlite import faults
+from napixd_store.backends.sqlite.group import Result
 from napixd_store.backends.sqlite.pool import Pool
 from napixd_store.backends.sqlite.queue import GivesWay
-from napixd_store.backends.sqlite.session import Session
+from napixd_store.backends.sqlite.session import NOTHING, Session
 from napixd_store.connections import Connection
 from napixd_store.errors import Conflict, ReadOnly, StoreError, Unavailable
 from napixd_store.exclusive import owned
 
 T = TypeVar("T")
 
-_RAISED = (sqlite3.Error, OverflowError)  # the latter by Python, for a record of 2 GiB or more
+RAISED = (sqlite3.Error, OverflowError)  # the latter by Python, for a record of 2 GiB or more
 
 _VERDICTS = (Conflict, sqlite3.IntegrityError)  # what a write finds, maybe in a file that is gone
 
@@ -30,30 +31,7 @@ class Turns(Connection):
         self.path, self.place, self.timeout = path, str(path), timeout
         self._pool = Pool(path, durability, timeout)
         self._log = self._pool.log
-        self._line = group.Line()
         super().__init__()
-
-    def _made(self, sql: str, parameters: Sequence[Any]) -> group.Result:
-        """Make a write of one statement, alone or in a group; return its result."""
-        line, deadline = self._line, monotonic() + self.timeout
-        if not (line.waiting or line.passing):
-            try:
-                line.passing.append(None)
-                return self._in_turn(self._execute, sql, parameters, deadline)
-            finally:
-                del line.passing[:1]
-        write = group.Write(sql, parameters)
-        try:
-            if not line.join(write, self.timeout):
-                self._in_turn(self._lead, write, (), deadline)
-        except BaseException as exc:
-            if not (line.leave(write) or write.led):
-                with self.lock:  # of who is making it now: until then it is neither done nor not
-                    pass
-                if write.committed and isinstance(exc, Unavailable):
-                    return write.result()
-            raise
-        return write.result()
 
     def _in_turn(self, work: Callable[..., T], what: Any, arguments: Any, deadline: float) -> T:
         # Our threads queue here, so that the process as a whole has one waiter at most.
@@ -100,50 +78,21 @@ class Turns(Connection):
                     self._pool.check(session)
                 return work(session, what, arguments)
             except BaseException as exc:
-                session.settle()
+                handle, session.trusted_until = session.handle, 0.0
+                try:  # first of all, in one call: a second signal would leave it open
+                    if handle is not None:
+                        session.cursor.execute("ROLLBACK" if handle.in_transaction else NOTHING)
+                except sqlite3.Error:
+                    session.close()
                 if isinstance(exc, _VERDICTS) and session.handle and not session.is_found():
                     raise self._pool.moved(writing=False) from exc
                 if isinstance(exc, (StoreError, sqlite3.IntegrityError)):
                     raise
-                if isinstance(exc, _RAISED):
+                if isinstance(exc, RAISED):
                     raise self._failed(exc, session, writing=False) from exc
                 raise
 
-    def _lead(self, session: Session, write: group.Write, _: Any) -> None:
-        """Make *write* and those of who waits, unless another thread has made it by now."""
-        if write.committed:
-            return
-        write.led = True
-        writes = self._line.take(write)
-        if len(writes) == 1 or not self._commit(session, writes):
-            write.outcome = self._execute(session, write.sql, write.parameters)
-
-    def _commit(self, session: Session, writes: list[group.Write]) -> bool:
-        """Make the *writes* in one transaction; return whether they are made."""
-        committed: list[Any] = []
-        waking = group.waking(writes)
-        try:
-            handle = self._prepare(session)
-            changed = handle.total_changes
-            begun = session.begin("BEGIN IMMEDIATE")
-            try:
-                for each in writes:
-                    each.run(session.cursor, committed)
-                # In one call: a signal finds it committed and noted, or neither.
-                committed.extend(map(session.cursor.execute, ("COMMIT",)))
-            except _RAISED:
-                session.settle()
-                return False
-            session.trusted_until = begun
-            self._log.due -= max(1, handle.total_changes - changed)
-            if not session.is_found():
-                for each in writes:
-                    each.outcome = self._pool.moved(writing=True)
-            return True
-        finally:
-            list(waking)
-
-    def _execute(self, session: Session, sql: str, parameters: Sequence[Any]) -> group.Result:
+    def _execute(self, session: Session, sql: str, parameters: Sequence[Any]) -> Result:
         if self._log.due <= 0 or not session.writable:
             self._prepare(session)
         cursor = session.cursor
@@ -151,7 +100,7 @@ class Turns(Connection):
             rows = cursor.execute(sql, parameters).fetchall()
         except sqlite3.IntegrityError:
             raise
-        except _RAISED as exc:
+        except RAISED as exc:
             raise self._failed(exc, session, writing=True) from exc
         if not session.is_found():
             raise self._pool.moved(writing=True)
