@@ -131,7 +131,7 @@ def at_random_moments(
 
 @pytest.mark.parametrize(
     "alarms",
-    [size(quick=1_000, full=20_000), pytest.param(500_000, marks=pytest.mark.torture)],
+    [size(quick=1_000, full=8_000), pytest.param(500_000, marks=pytest.mark.torture)],
     ids="{:,}".format,
 )
 def test_alarms_at_random_moments_leave_all_or_nothing(medium, alarms):

@@ -17,7 +17,7 @@ from tests.processes import run
 from tests.sizes import size
 
 PROCESSES = size(quick=4, full=8)
-TIMES = size(quick=25, full=500)
+TIMES = size(quick=25, full=200)
 WRITTEN_BY_PROCESSES = [name for name in BACKENDS if name != "Memory"]
 
 
