@@ -49,8 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
-def pytest_collection_finish() -> None:
-    """Have ten thousand tests neither searched for garbage nor, in forks, copied for that."""
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Have what is there neither searched for garbage nor, in forks, copied for that.
+
+    That is ten thousand tests, and what pytest remembers of those that ran.
+    """
     gc.collect()
     gc.freeze()
 
