@@ -38,7 +38,7 @@ def at_moments(medium: Medium, every: int, exceptions: tuple[type[BaseException]
 
 
 def test_an_interrupt_at_a_moment_of_an_operation_leaves_all_or_nothing(medium):
-    with fork(at_moments, medium, size(quick=9, full=2), EXCEPTIONS) as subject:
+    with fork(at_moments, medium, size(quick=9, full=3), EXCEPTIONS) as subject:
         assert subject.result(HANG) > 60
 
 

@@ -186,7 +186,7 @@ def test_a_pickle_signed_for_the_source_alone_stays(quick_path: Path):
 
 def test_a_move_that_is_killed_goes_on_where_it_was(quick_path: Path, tmp_path: Path):
     chance = random.Random(16)
-    for number in range(size(quick=4, full=15)):
+    for number in range(size(quick=2, full=15)):
         one, other = chance.choice([each for each in PAIRS if "Memory" not in each])
         folder = quick_path / str(number)
         source, target = place_on(one, folder), place_on(other, folder)

@@ -170,7 +170,7 @@ def test_nothing_is_lost_while_redis_cli_reshards(
 ) -> None:
     need(shutil.which("redis-cli") is not None, "redis-cli is not installed")
     at["timeout"] = 20
-    slots = 300
+    slots = size(quick=100, full=300)
     stores = [
         Store(_in_the_first(slots, at["prefix"], kind), backend, writeback=False, **at)
         for backend, kind in KINDS.items()
