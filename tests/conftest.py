@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def pytest_configure() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def measure_nothing() -> None:
+    """Have no coverage measured in forked children, from which nobody collects it."""
+    sys.settrace(None)
+    threading.settrace(None)
+
+
+os.register_at_fork(after_in_child=measure_nothing)
+
+
 LONGEST = [
     "test_transactions",
     "test_state_machine",
@@ -49,8 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
-def pytest_collection_finish() -> None:
-    """Have ten thousand tests neither searched for garbage nor, in forks, copied for that."""
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Have what is there neither searched for garbage nor, in forks, copied for that.
+
+    That is ten thousand tests, and what pytest remembers of those that ran.
+    """
     gc.collect()
     gc.freeze()
 

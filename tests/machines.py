@@ -24,7 +24,8 @@ def run_steps(machine: type[CountedMachine], steps: int, *, search: bool) -> Non
             machine,
             settings=settings(
                 stateful_step_count=_STEPS_A_RUN,
-                max_examples=left // _STEPS_A_RUN + 1,
+                # The first that Hypothesis makes is the simplest: a step or none.
+                max_examples=left // _STEPS_A_RUN + 2,
                 suppress_health_check=list(HealthCheck),
                 phases=list(Phase) if search else [Phase.reuse, Phase.generate],
             ),

@@ -102,7 +102,7 @@ def test_at_power_durability_8_processes_get_their_numbers_and_none_waits_for_lo
     options = {"backend": "SQLite", "path": tmp_path / "power.sqlite"}
     assert Counter(NAME, **options).durability == "power"
 
-    times = size(quick=200, full=2_000)
+    times = size(quick=200, full=1_000)
     results = run(_increment_and_time, [(options, times)] * 8, timeout=100)
 
     numbers = [number for mine, _longest in results for number in mine]

@@ -38,7 +38,7 @@ def at_moments(medium: Medium, every: int, exceptions: tuple[type[BaseException]
 
 
 def test_an_interrupt_at_a_moment_of_an_operation_leaves_all_or_nothing(medium):
-    with fork(at_moments, medium, size(quick=9, full=2), EXCEPTIONS) as subject:
+    with fork(at_moments, medium, size(quick=9, full=3), EXCEPTIONS) as subject:
         assert subject.result(HANG) > 60
 
 
@@ -131,7 +131,7 @@ def at_random_moments(
 
 @pytest.mark.parametrize(
     "alarms",
-    [size(quick=1_000, full=20_000), pytest.param(500_000, marks=pytest.mark.torture)],
+    [size(quick=1_000, full=8_000), pytest.param(500_000, marks=pytest.mark.torture)],
     ids="{:,}".format,
 )
 def test_alarms_at_random_moments_leave_all_or_nothing(medium, alarms):

@@ -38,7 +38,7 @@ def no_acknowledged_write_is_lost(folder, kind: type[Writer], kills: int) -> Non
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_no_kill_loses_an_acknowledged_write(kind, tmp_path):
-    no_acknowledged_write_is_lost(tmp_path, kind, size(quick=12, full=100))
+    no_acknowledged_write_is_lost(tmp_path, kind, size(quick=12, full=50))
 
 
 @pytest.mark.torture

@@ -44,7 +44,7 @@ def count(counter: CounterBackend, times: int) -> list[int]:
 
 @shared
 def test_eight_processes_are_given_different_numbers_each_in_order(keeper, quick_path):
-    medium, times = Medium(keeper, quick_path, writeback=False), size(quick=200, full=2_000)
+    medium, times = Medium(keeper, quick_path, writeback=False), size(quick=200, full=1_000)
 
     def open_and_count(who: int) -> list[int]:
         numbers = count(medium.counter("ids", lease=LEASE + who), times)
@@ -61,7 +61,7 @@ def test_eight_processes_are_given_different_numbers_each_in_order(keeper, quick
 def test_threads_that_change_often_are_given_all_of_a_lease_in_order(quick_path):
     crowd = gather("16 threads on SQLite", quick_path)
 
-    each = crowd.run(open_and_count, size(quick=500, full=5_000))
+    each = crowd.run(open_and_count, size(quick=500, full=2_500))
 
     numbers = sorted(sum(each, []))
     assert numbers == list(range(1, len(numbers) + 1))
@@ -85,7 +85,7 @@ def test_children_hold_nothing_of_their_parents_nor_of_each_other(leased):
     for thread in threads:
         thread.start()
     try:
-        theirs = [run(count, [(leased, 20)] * 4) for _ in range(size(quick=3, full=20))]
+        theirs = [run(count, [(leased, 20)] * 4) for _ in range(size(quick=3, full=10))]
     finally:
         stop.set()
         for thread in threads:

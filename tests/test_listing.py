@@ -243,7 +243,7 @@ def test_a_damaged_file_of_a_counter_is_not_dropped(tmp_path: Path):
 @pytest.mark.parametrize("crowd", CROWDS)
 def test_nobody_reads_anothers_collection_while_all_are_dropped_and_made_again(crowd, tmp_path):
     gathered = gather(crowd, tmp_path)
-    gathered.run(_use_and_drop, size(quick=60, full=500))
+    gathered.run(_use_and_drop, size(quick=60, full=250))
     backend = gathered.options["backend"]
     assert remains(Medium(backend, tmp_path, writeback=False)) == []
 

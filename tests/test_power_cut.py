@@ -56,7 +56,7 @@ def _power(tmp_path):
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_no_power_cut_loses_an_acknowledged_write(kind, tmp_path):
-    no_acknowledged_write_is_lost(tmp_path, kind, size(quick=10, full=50))
+    no_acknowledged_write_is_lost(tmp_path, kind, size(quick=10, full=30))
 
 
 @pytest.mark.torture

@@ -142,7 +142,7 @@ def outcome(step: Step, store: StoreBackend[Any], counter: CounterBackend) -> An
 
 
 LENGTHS = [
-    size(quick=1_000, full=10_000),
+    size(quick=1_000, full=4_000),
     pytest.param(200_000, marks=pytest.mark.torture),
 ]
 

@@ -229,7 +229,7 @@ class TimeMachine(CountedMachine):
 
 @pytest.mark.parametrize(
     "steps",
-    [size(quick=400, full=2_000), pytest.param(20_000, marks=pytest.mark.torture)],
+    [size(quick=240, full=1_200), pytest.param(20_000, marks=pytest.mark.torture)],
     ids="{:,}".format,
 )
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -16,7 +16,7 @@ from tests.sizes import size
 ACCOUNTS = "abcde"
 START = 100
 MEMBERS = 6
-TURNS = size(quick=25, full=1_000)
+TURNS = size(quick=25, full=250)
 
 HANG = 600.0
 """Seconds for what takes some; a folder that is synced takes longest."""
@@ -76,7 +76,7 @@ def test_no_kill_parts_two_collections(kind, tmp_path):
     seed = random.randrange(2**32)
     print(f"{seed=}")  # noqa: T201 - pytest shows it if the test fails
     writer = Interrupted(kind, tmp_path, random.Random(seed))
-    for _ in range(kills := size(quick=10, full=200)):
+    for _ in range(kills := size(quick=10, full=60)):
         writer.once(kill)
     writer.look()
     assert writer.tally.interruptions == kills

@@ -54,7 +54,7 @@ def holders(values: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(
     "objects",
-    [size(quick=3_000, full=50_000), pytest.param(2_000_000, marks=pytest.mark.torture)],
+    [size(quick=3_000, full=20_000), pytest.param(2_000_000, marks=pytest.mark.torture)],
     ids="{:,}".format,
 )
 def test_every_generated_value_comes_back_or_is_refused(quick_path: Path, objects: int):
@@ -386,7 +386,7 @@ def cycles() -> Iterator[tuple[Any, str]]:
     yield wide, "value[1] contains itself"
     one: list[Any] = []
     other = [one] * 3000
-    one += [other] * size(quick=20, full=400)  # each level down has so many times more
+    one += [other] * size(quick=20, full=100)  # each level down has so many times more
     yield one, "value[0][0] contains itself"
     tree: dict[str, Any] = {"up": None}
     tree["children"] = [{"up": tree, "children": []} for _ in range(300)]

@@ -55,7 +55,7 @@ def sealed(lines: list[bytes]) -> bytes:
 @pytest.mark.parametrize("name", ["a.archive", "a.archive.gz"])
 def test_all_comes_back_byte_by_byte_in_every_backend(one: str, name: str, quick_path: Path):
     source, file = place_on(one, quick_path), quick_path / name
-    fill(source, size(quick=10, full=200))
+    fill(source, size(quick=10, full=50))
     time.sleep(0.01)
     before = contents(source)
     told: list[tuple[int, int]] = []

@@ -196,7 +196,7 @@ def test_each_backup_beside_four_writers_is_whole_and_holds_what_was_acknowledge
     workers = [fork(write, path, i, *each) for i, each in enumerate(signals)]
     for begun, _stop in signals:
         begun.wait()
-    for number in range(size(quick=5, full=50)):
+    for number in range(size(quick=3, full=20)):
         store[f"mine {number}"] = number
         known, counted = set(store), place.counter("ids").value
         made = backup(place, tmp_path / f"kept {number}")

@@ -23,7 +23,7 @@ from tests.test_contract import DictStore
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_all_moves_to_every_other_backend_byte_by_byte(one: str, other: str, quick_path: Path):
     source, target = place_on(one, quick_path), place_on(other, quick_path)
-    fill(source, size(quick=10, full=200))
+    fill(source, size(quick=10, full=50))
     time.sleep(0.01)  # so that one value is over
     before = contents(source)
     told: list[tuple[int, int]] = []
@@ -186,7 +186,7 @@ def test_a_pickle_signed_for_the_source_alone_stays(quick_path: Path):
 
 def test_a_move_that_is_killed_goes_on_where_it_was(quick_path: Path, tmp_path: Path):
     chance = random.Random(16)
-    for number in range(size(quick=4, full=30)):
+    for number in range(size(quick=2, full=15)):
         one, other = chance.choice([each for each in PAIRS if "Memory" not in each])
         folder = quick_path / str(number)
         source, target = place_on(one, folder), place_on(other, folder)

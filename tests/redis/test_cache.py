@@ -198,7 +198,7 @@ def test_a_process_that_tells_by_the_server_is_believed(
 ) -> None:
     """Who learns by a counter that a value was written reads it, or a later one."""
     options = {**reach, "cache": True}
-    rounds = size(quick=300, full=10_000)
+    rounds = size(quick=300, full=4_000)
     store, counter = cached(backend, options), Counter("told", backend, **options)
 
     def write() -> None:
@@ -219,7 +219,7 @@ def test_a_process_that_tells_by_the_server_is_believed(
 def test_no_thread_reads_what_is_older_than_what_any_has_read(
     backend: str, reach: Mapping[str, Any], way: str
 ) -> None:
-    race(backend, reach, way, size(quick=0.4, full=3.0))
+    race(backend, reach, way, size(quick=0.4, full=1.5))
 
 
 @pytest.mark.torture

@@ -170,7 +170,7 @@ def test_nothing_is_lost_while_redis_cli_reshards(
 ) -> None:
     need(shutil.which("redis-cli") is not None, "redis-cli is not installed")
     at["timeout"] = 20
-    slots = 300
+    slots = size(quick=100, full=300)
     stores = [
         Store(_in_the_first(slots, at["prefix"], kind), backend, writeback=False, **at)
         for backend, kind in KINDS.items()
@@ -191,7 +191,7 @@ def test_nothing_is_lost_while_redis_cli_reshards(
     here, there = cluster[0], cluster[1]
     with ThreadPoolExecutor(3) as pool:
         results = [pool.submit(work, store) for store in stores]
-        for _ in range(size(quick=1, full=4)):
+        for _ in range(size(quick=1, full=2)):
             for source, target in ((here, there), (there, here)):
                 _reshard(source, target, slots)
         done.set()
@@ -237,7 +237,7 @@ def test_an_iteration_over_a_restart_misses_nothing(start: Start, backend: str) 
     store = Store("c", backend, port=server.port, timeout=20)
     everything = {f"k{number}": number for number in range(3000)}
     store.update(everything)
-    for _ in range(size(quick=2, full=20)):
+    for _ in range(size(quick=2, full=8)):
         found: list[Any] = []
         for number, pair in enumerate(store.items()):
             found.append(pair)
@@ -274,7 +274,7 @@ def test_an_iteration_over_a_failover_misses_nothing_without_an_error(start: Sta
         stores[backend] = Store("c", backend, sentinel=guards, service="m", timeout=20)
         stores[backend].update(everything)
     completed = collections.Counter[str]()
-    for turn in range(size(quick=1, full=20)):
+    for turn in range(size(quick=1, full=8)):
         master = next(each for each in servers if role(each) == "master")
         assert master.ask("WAIT", 2, 20_000) == 2
         begun = {backend: iter(store.items()) for backend, store in stores.items()}

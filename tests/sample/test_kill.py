@@ -147,9 +147,9 @@ class Clients:
 @pytest.mark.parametrize(
     ("backend", "kills", "during"),
     [
-        ("SQLite", *size(quick=(4, 1), full=(50, 17))),
-        ("File", *size(quick=(2, 0), full=(10, 1))),
-        ("Directory", *size(quick=(2, 0), full=(10, 1))),
+        ("SQLite", *size(quick=(4, 1), full=(25, 8))),
+        ("File", *size(quick=(2, 0), full=(6, 1))),
+        ("Directory", *size(quick=(2, 0), full=(6, 1))),
     ],
 )
 def test_no_acknowledged_ticket_is_lost_and_no_id_given_twice_over_all_kills(

@@ -24,7 +24,7 @@ from tests.sizes import size
 
 SERVERS = {"waitress": Service, "gunicorn": Gunicorn}
 BACKENDS = ["SQLite", "File", "Directory", "RedisHash"]
-REQUESTS = size(quick=200, full=2_000)
+REQUESTS = size(quick=200, full=1_000)
 CLIENTS = 8
 ENDS = size(quick=2, full=5)  # of workers under load
 
@@ -206,7 +206,7 @@ def alone(worker: int, workers: list[int]) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("requests", "chosen"),
     [
-        (size(quick=640, full=4_000), "SQLite"),
+        (size(quick=640, full=2_000), "SQLite"),
         *(pytest.param(20_000, backend, marks=pytest.mark.torture) for backend in BACKENDS),
     ],
     indirect=["chosen"],
