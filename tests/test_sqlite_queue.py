@@ -304,7 +304,8 @@ def test_the_queue_and_the_lock_of_sqlite_have_one_deadline(store, others):
             others.await_waiter()
             time.sleep(0.1)
         assert 0 < late.result() <= 29_900
-    assert 30_000 in (waits() for _ in range(100))  # whatever this machine does beside
+    # Whatever this machine does beside; who had to wait for a moment need not be given it back.
+    assert any(waits() >= 29_990 for _ in range(100))
 
 
 # --- forks ----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """How much a place takes, and giving back what is free, beside those who write."""
 
 import os
+import time
 from pathlib import Path
 
 from napixd_store import Store, connections
@@ -58,7 +59,7 @@ def test_whoever_writes_meanwhile_loses_nothing(tmp_path: Path):
 def _vacuum_and_die(path: Path) -> None:
     place = Place("SQLite", path=path)
     database = place.connection
-    database._in_turn(database._vacuum, "VACUUM", ())
+    database._in_turn(database._vacuum, "VACUUM", (), time.monotonic() + 60)
     Store("late", path=path)["ann"] = 1
     os._exit(9)
 
