@@ -190,7 +190,7 @@ def test_however_who_writes_with_others_is_interrupted_each_write_counts_once(pa
 
 
 def interrupted_among_others(path: Path) -> int:
-    numbers = Counter("n", "SQLite", path=path)
+    numbers = Counter("n", "SQLite", path=path, durability="power")
     line, over = numbers._connection._line, threading.Event()
     acknowledged: list[int] = []
 

@@ -34,6 +34,8 @@ class Pool:
         self.log = Log(path)
         self._path, self._place, self._timeout = path, str(path), timeout
         self._asked = durability
+        self.syncs = False
+        """Whether a commit waits for the disk, as of the last opening."""
         self.queue = Queue(path)
         self._local = threading.local()
         self._sessions: set[Session] = set()
@@ -79,6 +81,7 @@ class Pool:
         forked.check_usable(self._place)
         session.close()
         durability = self.durability
+        self.syncs = durability == "power"
         create.ensure(self._path)
         standing = identity(self._place)
         if standing not in {other.file for other in list(self._sessions)}:

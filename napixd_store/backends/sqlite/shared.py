@@ -22,6 +22,8 @@ class Shared(Turns):
     def _made(self, sql: str, parameters: Sequence[Any]) -> group.Result:
         """Make a write of one statement, alone or in a group; return its result."""
         deadline = monotonic() + self.timeout
+        if not self._pool.syncs:
+            return self._in_turn(self._execute, sql, parameters, deadline)
         session = self._pool.session()  # who was forked off finds out here, and has a new line
         line = self._line
         inside = owned(self._lock) or owned(session.lock)  # in a handler, that is refused at once
