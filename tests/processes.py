@@ -6,6 +6,7 @@ fails; one that raised raises in the test. Only processes started here are ever 
 """
 
 import contextlib
+import ctypes
 import os
 import pickle
 import select
@@ -23,6 +24,8 @@ from typing import Any, NoReturn
 
 TIMEOUT = 60.0
 """Seconds for a worker to answer where a test says nothing else."""
+
+_c_fork = ctypes.PyDLL(None).fork
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -128,6 +131,17 @@ def fork(work: Callable[..., Any], *args: Any) -> Worker:
         _work_and_exit(write, work, args)
     os.close(write)
     return Worker(pid, read)
+
+
+def fork_in_c() -> int:
+    """Fork as uWSGI does: Python runs nothing before and after it.
+
+    A thread that waits for Python's lock in that moment is not in the child, whose lock waits for
+    it then. So the threads that pytest's workers have get on with what they are about, first.
+    """
+    time.sleep(0.02)
+    pid: int = _c_fork()
+    return pid
 
 
 def spawn(work: Callable[..., Any], *args: Any) -> Worker:

@@ -1,6 +1,5 @@
 """Forks beside writers, told and untold: no copy of a lock is kept, and none given away."""
 
-import ctypes
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from napixd_store.backends.files.root import Root, open_root
 from napixd_store.connections import connect
 from tests.descriptors import descriptors
 from tests.files import PROMPT, is_locked
-from tests.processes import Signal, fork
+from tests.processes import Signal, fork, fork_in_c
 
 pytestmark = pytest.mark.usefixtures("unmeasured")  # as all of test_fork.py
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")  # as all of test_fork.py
 @pytest.fixture
 def untold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every fork made in C, as uWSGI does: Python runs nothing before and after it."""
-    monkeypatch.setattr(os, "fork", ctypes.PyDLL(None).fork)
+    monkeypatch.setattr(os, "fork", fork_in_c)
 
 
 def root_of(folder: Path) -> Root:

@@ -1,6 +1,5 @@
 """A fork is noticed by whoever made it, told of it or not, and everything is renewed once."""
 
-import ctypes
 import mmap
 import os
 import signal
@@ -10,9 +9,7 @@ from contextlib import suppress
 import pytest
 
 from napixd_store import processes
-from tests.processes import Hung, Signal, run_threads
-
-untold_fork = ctypes.PyDLL(None).fork
+from tests.processes import Hung, Signal, fork_in_c, run_threads
 
 
 def in_untold_child(check):
@@ -24,7 +21,7 @@ def in_untold_child(check):
     """
     for _ in range(5):
         begun = Signal()
-        pid = untold_fork()
+        pid = fork_in_c()
         if pid == 0:
             begun.send()
             code = 1
@@ -54,7 +51,7 @@ def renewals(request, monkeypatch):
     return told
 
 
-def test_an_untold_fork_is_noticed_once(renewals):
+def test_an_fork_in_c_is_noticed_once(renewals):
     def noticed_once():
         processes.notice()
         processes.notice()

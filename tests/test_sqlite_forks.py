@@ -4,7 +4,6 @@ What `test_fork.py` shows of forks that Python tells of is to hold for those as 
 tells nobody, as uWSGI makes them.
 """
 
-import ctypes
 import gc
 import json
 import os
@@ -26,7 +25,7 @@ from napixd_store.backends.sqlite.queue import Queue
 from napixd_store.backends.sqlite.session import Session
 from napixd_store.connections import close_all
 from tests.descriptors import descriptors
-from tests.processes import TIMEOUT, Signal, fork, run_threads
+from tests.processes import TIMEOUT, Signal, fork, fork_in_c, run_threads
 from tests.redis.servers import until
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -53,12 +52,7 @@ def told() -> int:
     return os.fork()
 
 
-def untold() -> int:
-    pid: int = ctypes.PyDLL(None).fork()
-    return pid
-
-
-FORKS = [told, untold]
+FORKS = [told, fork_in_c]
 by_any_fork = pytest.mark.parametrize("fork_", FORKS, ids=lambda each: each.__name__)
 
 
@@ -90,7 +84,7 @@ def test_a_child_closes_the_handles_that_it_finds(options, store):
     """Of all threads, and before it opens its own: that would share the parent's locks."""
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(store.get, ["old", "more"])) == [1, 2]
-        ended = in_child(untold, lambda: store["old"] == 1 and descriptors(options["path"]) == 3)
+        ended = in_child(fork_in_c, lambda: store["old"] == 1 and descriptors(options["path"]) == 3)
         assert ended()
 
 
@@ -105,7 +99,7 @@ def test_what_a_child_wrote_is_kept_when_the_parent_closes(options, store):
         store["later"] = 4
         return True
 
-    ended = in_child(untold, check)
+    ended = in_child(fork_in_c, check)
     wrote.wait()
     close_all()
     closed.send()
@@ -123,7 +117,7 @@ def test_what_a_dead_process_left_in_the_log_outlives_a_child_that_closes_what_i
 
     def parent() -> None:
         assert store["old"] == 1
-        if untold() == 0:
+        if fork_in_c() == 0:
             try:
                 signal.alarm(int(TIMEOUT))
                 goes_on.wait()
@@ -164,7 +158,7 @@ def test_a_child_forked_beside_another_threads_transaction_refuses_and_harms_not
             refused = is_unavailable(lambda: store["old"]) and is_unavailable(store.clear)
             return refused and is_unavailable(Counter("ids", **other).increment)
 
-        ended = in_child(untold, check)
+        ended = in_child(fork_in_c, check)
         assert ended()
         go_on.set()
         busy.result()
@@ -199,7 +193,7 @@ def test_a_fork_in_the_middle_of_a_transaction_leaves_it_to_the_parent(options, 
 
     assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 1
     assert store.snapshot() == {"old": 7, "more": 7}
-    assert fork_ is untold or in_child(told, lambda: store["old"] == 7)()
+    assert fork_ is fork_in_c or in_child(told, lambda: store["old"] == 7)()
 
 
 def test_what_was_another_threads_is_not_finalised_before_a_child_has_begun_anew(

@@ -28,9 +28,9 @@ from napixd_store.backends.sqlite.database import Database
 from napixd_store.connections import close_all
 from tests.descriptors import descriptors
 from tests.harness.interrupts import EXCEPTIONS, Ended, interruptions
-from tests.processes import TIMEOUT, Signal, fork, run
+from tests.processes import TIMEOUT, Signal, fork, fork_in_c, run
 from tests.sizes import size
-from tests.test_sqlite_forks import in_child, untold
+from tests.test_sqlite_forks import in_child
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -314,7 +314,7 @@ def test_the_queue_and_the_lock_of_sqlite_have_one_deadline(store, others):
 def test_a_child_has_no_part_in_what_its_parent_holds(path, store):
     """Told of or not, and whatever becomes of the parent: it may never look at the store."""
     forked, ended = Signal(), Signal()
-    for fork_ in (os.fork, untold):
+    for fork_ in (os.fork, fork_in_c):
         with fork(_fork_in_the_middle, path, fork_, forked, ended) as parent:
             forked.wait()
             parent.kill()

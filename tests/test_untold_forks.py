@@ -3,7 +3,6 @@
 Before such a fork the parent has opened and used all that its children go on to use.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.media import Medium
-from tests.processes import fork
+from tests.processes import fork, fork_in_c
 from tests.redis.servers import until
 from tests.sizes import size
 
@@ -28,13 +27,10 @@ PLACES = 5
 HANG = 120
 """Seconds after which a process is taken to wait for ever."""
 
-_fork = ctypes.PyDLL(None).fork
-"""The C library's: no hook of Python's runs, neither in the parent nor in the child."""
-
 
 def untold_fork(work: Callable[..., Any], *args: Any) -> int:
     """Start *work* in a child that Python is not told of; return its pid."""
-    pid: int = _fork()
+    pid = fork_in_c()
     if pid == 0:
         try:
             signal.alarm(HANG)  # which ends it, whatever it waits for

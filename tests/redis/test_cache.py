@@ -1,6 +1,5 @@
 """Records that are kept in the process: as fresh as the server says, and no longer than it does."""
 
-import ctypes
 import gc
 import itertools
 import os
@@ -21,7 +20,7 @@ from napixd_store import ConfigError, Conflict, Counter, Store, Unavailable, tra
 from napixd_store.backends.redis.failures import Failure, Stage, driven
 from napixd_store.backends.redis.records import MISSING, Records
 from napixd_store.backends.redis.tracked import Tracked
-from tests.processes import Signal, fork
+from tests.processes import Signal, fork, fork_in_c
 from tests.redis.proxy import before
 from tests.redis.servers import PAGE, Running, until
 from tests.redis.test_interrupts import handler, interrupted_at
@@ -391,7 +390,7 @@ def test_a_forked_process_begins_with_nothing_and_leaves_ours(
 ) -> None:
     store, other = stores
     if not told:
-        monkeypatch.setattr(os, "fork", ctypes.PyDLL(None).fork)
+        monkeypatch.setattr(os, "fork", fork_in_c)
     go_on = Signal()
 
     def child() -> None:

@@ -1,6 +1,5 @@
 """Forks that Python is not told of (uWSGI forks so): no process gets another's replies."""
 
-import ctypes
 import os
 import time
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from napixd_store import Counter, Store
-from tests.processes import Signal, fork, run
+from tests.processes import Signal, fork, fork_in_c, run
 from tests.redis.servers import until
 
 WORKERS, OPERATIONS = 4, 500
@@ -19,7 +18,7 @@ BACKENDS = ["Redis", "RedisHash", "RedisKey"]
 @pytest.fixture(autouse=True)
 def untold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a fork happen in C alone."""
-    monkeypatch.setattr(os, "fork", ctypes.PyDLL(None).fork)
+    monkeypatch.setattr(os, "fork", fork_in_c)
 
 
 @pytest.fixture(params=BACKENDS)
