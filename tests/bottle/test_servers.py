@@ -16,7 +16,7 @@ from tests.processes import run_threads
 from tests.redis.servers import programs, running
 from tests.sizes import size
 
-REQUESTS = size(quick=40, full=100)
+REQUESTS = size(quick=40, full=160)
 SERVERS = list(WORKERS)
 
 
