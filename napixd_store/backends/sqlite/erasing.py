@@ -35,9 +35,13 @@ def drop(database: Any, name: str) -> None:
     """
     own, left = database.transaction(_drop, database.is_awaited, name)
     with suppress(StoreError):  # what was asked for is done
-        while own in left:
-            _give_way()
-            left = database.transaction(_erase, database.is_awaited, own)
+        _erase_rest(database, own, left)
+
+
+def _erase_rest(database: Any, own: int, left: list[int]) -> None:
+    while own in left:
+        _give_way()
+        left = database.transaction(_erase, database.is_awaited, own)
 
 
 def finish(database: Any) -> None:
