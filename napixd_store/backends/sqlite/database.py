@@ -1,4 +1,4 @@
-"""The connection to one SQLite file: its operations, and how they end."""
+"""The connection to one SQLite file: its operations."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Literal, TypeVar
 
 from napixd_store import filesystems
-from napixd_store.backends.sqlite import erasing, faults, file, group, note, online
+from napixd_store.backends.sqlite import erasing, faults, file, note, online
 from napixd_store.backends.sqlite.session import Session
 from napixd_store.backends.sqlite.shared import Shared
 from napixd_store.changes import Changes, Expected
@@ -76,16 +76,6 @@ class Database(Shared):
     def read_until(self, sql: str, parameters: Sequence[Any], enough: int) -> list[Any]:
         """Return rows until their last columns (bytes) add up to *enough*; no more is fetched."""
         return self._operate(self._pool.session(), Session.rows_until, sql, (parameters, enough))
-
-    def write(self, sql: str, parameters: Sequence[Any]) -> group.Result:
-        """Run one statement, and make it durable; return its rows, and how many it changed.
-
-        Writes of threads that wait for one another share a transaction, see `group`.
-
-        Raises:
-            sqlite3.IntegrityError: the layout forbids it; the caller alone knows what that means.
-        """
-        return self._made(sql, parameters)
 
     def transaction(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return ``work(cursor, *arguments)``, run as one transaction: all of it or nothing.

@@ -19,8 +19,14 @@ class Shared(Turns):
         self._line = group.Line()
         super().__init__(path, durability, timeout)
 
-    def _made(self, sql: str, parameters: Sequence[Any]) -> group.Result:
-        """Make a write of one statement, alone or in a group; return its result."""
+    def write(self, sql: str, parameters: Sequence[Any]) -> group.Result:
+        """Run one statement, and make it durable; return its rows, and how many it changed.
+
+        Writes of threads that wait for one another share a transaction, see `group`.
+
+        Raises:
+            sqlite3.IntegrityError: the layout forbids it; the caller alone knows what that means.
+        """
         deadline = monotonic() + self.timeout
         if not self._pool.syncs:
             return self._in_turn(self._execute, sql, parameters, deadline)

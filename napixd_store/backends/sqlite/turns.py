@@ -79,7 +79,9 @@ class Turns(Connection):
                 return work(session, what, arguments)
             except BaseException as exc:
                 handle, session.trusted_until = session.handle, 0.0
-                try:  # first of all, in one call: a second signal would leave it open
+                # First of all, and in this frame, what `Session.settle` does: a second signal may
+                # come when a function is entered, and would leave it open.
+                try:
                     if handle is not None:
                         session.cursor.execute("ROLLBACK" if handle.in_transaction else NOTHING)
                 except sqlite3.Error:
