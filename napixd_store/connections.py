@@ -20,13 +20,15 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from operator import methodcaller
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napixd_store.errors import ConfigError
 from napixd_store.exclusive import Exclusive, owned
 from napixd_store.leases import Leases
 from napixd_store.processes import notice, on_new_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Connection(Exclusive):
@@ -76,7 +78,7 @@ class Connection(Exclusive):
     def close(self) -> None:
         """Release what the connection holds; the next operation opens it anew."""
 
-    def back_up(self, target: Path) -> None:
+    def back_up(self, target: "Path") -> None:
         """Copy all that is here to *target*, of one moment, beside those who use it.
 
         What has no way of its own to do so raises ``NotImplementedError``, and is read instead.

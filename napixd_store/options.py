@@ -20,7 +20,6 @@ import re
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from napixd_store.errors import ConfigError
@@ -165,7 +164,7 @@ def _coerced(what: str, value: Any, hint: Any) -> Any:
             )
         value = value.filled(what)
     found = _taken(what, value, alternatives)
-    return located(what, found) if isinstance(found, Path) else found
+    return located(what, found) if isinstance(found, os.PathLike) else found
 
 
 def _taken(what: str, value: Any, alternatives: tuple[Any, ...]) -> Any:
@@ -214,13 +213,17 @@ def _from_text(text: str, kind: Any) -> Any:
         return _WORDS[text.strip().lower()]
     if kind in (int, float):
         return kind(text)
-    if kind is Secret or (kind is Path and text.strip()):
+    if kind is Secret or (_is_path(kind) and text.strip()):
         return kind(text)
     raise ValueError
+
+
+def _is_path(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, os.PathLike)
 
 
 def _described(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(choice) for choice in get_args(kind))
-    known = {bool: "yes or no", type(None): "None", Path: "a path", Secret: "a text"}
-    return known.get(kind) or str(getattr(kind, "__name__", kind))
+    known = {bool: "yes or no", type(None): "None", Secret: "a text"}
+    return known.get(kind) or ("a path" if _is_path(kind) else str(getattr(kind, "__name__", kind)))

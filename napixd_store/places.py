@@ -1,12 +1,15 @@
 """Where things lie on this machine."""
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napixd_store.errors import ConfigError
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def home() -> Path:
+
+def home() -> "Path":
     """Return the folder in which the defaults live; nothing is created.
 
     ``$NAPIXD_HOME``, else ``$NAPIXHOME`` (the name that the Napix server used), else
@@ -21,7 +24,7 @@ def home() -> Path:
     return located("the default folder ~/.napixd ($NAPIXD_HOME names another)", "~/.napixd")
 
 
-def located(what: str, named: str | Path) -> Path:
+def located(what: str, named: "str | os.PathLike[str]") -> "Path":
     """Return *named* as an absolute path, for the working folder may change later.
 
     *what* opens the message. ``~`` and ``~user`` are home folders; variables are not filled in.
@@ -29,6 +32,8 @@ def located(what: str, named: str | Path) -> Path:
     Raises:
         ConfigError: no file can have such a name, or nobody knows where the path begins.
     """
+    from pathlib import Path  # what lies nowhere on this machine pays nothing for loading it
+
     try:
         if b"\0" in os.fsencode(named):
             raise ConfigError(f"{what} must not hold a NUL character")

@@ -23,9 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napixd_store import ConfigError, CorruptData, InvalidValue, Store
-from napixd_store.serializers import JSONSerializer, TypedSerializer
+from napixd_store.serializers import JSONSerializer
 from napixd_store.serializers.scalars import READERS
 from napixd_store.serializers.tags import CONTAINERS
+from napixd_store.serializers.typed import TypedSerializer
 from napixd_store.testing.cases import numbered
 from tests.media import Medium
 from tests.sizes import size

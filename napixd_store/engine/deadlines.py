@@ -8,7 +8,6 @@ dead never outnumber the living, but for a thousand.
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from random import randrange
 from typing import Final, TypeVar
 
 from napixd_store.changes import ABSENT, Absent, Expected
@@ -137,4 +136,6 @@ class DeadlineMethods(Verbs[V]):
 
 def _some_writes() -> int:
     """Return after how many writes a process sweeps first; no two that end early wait for ever."""
+    from random import randrange  # only who gives deadlines pays for loading it
+
     return randrange(AT_ONCE)  # noqa: S311 - nothing is secret about it

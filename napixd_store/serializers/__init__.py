@@ -9,12 +9,10 @@ from typing import Any
 
 from napixd_store.errors import ConfigError
 from napixd_store.options import Secret
-from napixd_store.serializers.pickled import PickleSerializer
 from napixd_store.serializers.serializer import Serializer
 from napixd_store.serializers.tagged import JSONSerializer
-from napixd_store.serializers.typed import TypedSerializer
 
-__all__ = ["JSONSerializer", "PickleSerializer", "Serializer", "TypedSerializer", "choose"]
+__all__ = ["JSONSerializer", "Serializer", "choose"]
 
 
 def choose(
@@ -34,11 +32,15 @@ def choose(
         key = secret.reveal.encode() if isinstance(secret, Secret) else secret
         if not key or type is not None:
             raise ConfigError(f"{backend}: serializer='pickle' needs secret= and takes no type=")
+        from napixd_store.serializers.pickled import PickleSerializer  # who asks for it pays
+
         return PickleSerializer(key, (backend, collection))
     if secret is not None:
         raise ConfigError(f"{backend}: secret= is for serializer='pickle'; JSON is not signed")
     if type is None:
         return JSONSerializer()
+    from napixd_store.serializers.typed import TypedSerializer  # who declares types pays for it
+
     try:
         return TypedSerializer(type)
     except Exception as exc:  # resolving its annotations runs the type's own code
