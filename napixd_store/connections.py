@@ -28,7 +28,7 @@ from napixd_store.leases import Leases
 from napixd_store.processes import notice, on_new_process
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pathlib
 
 
 class Connection(Exclusive):
@@ -78,7 +78,7 @@ class Connection(Exclusive):
     def close(self) -> None:
         """Release what the connection holds; the next operation opens it anew."""
 
-    def back_up(self, target: "Path") -> None:
+    def back_up(self, target: "pathlib.Path") -> None:
         """Copy all that is here to *target*, of one moment, beside those who use it.
 
         What has no way of its own to do so raises ``NotImplementedError``, and is read instead.
