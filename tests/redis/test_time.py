@@ -267,6 +267,7 @@ def test_the_time_is_asked_once_a_connection_and_after_a_while(
             assert len(keys) == 1
         return commands.count("TIME")
 
+    monkeypatch.setattr(server_clock, "_SLOW", 60.0)  # else a busy machine asks twice, rightly
     assert [asks(), asks()] == [1, 0]
     close_all()  # the next one may be another server
     assert [asks(), asks()] == [1, 0]
