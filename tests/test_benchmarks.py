@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,12 @@ def test_the_benchmarks_can_be_repeated(
         [re.sub(r"[\d.,]+", "0", line) for line in page.read_text().splitlines() if "|" in line]
         for page in (written, ROOT / "docs" / written.name)
     )
-    assert [line.split("|")[1] for line in shown] == [line.split("|")[1] for line in shipped]
+    # The curves have as many rows of numbers as were asked for.
+    told, ships = (
+        [row for row, _ in groupby(line.split("|")[1] for line in page)]
+        for page in (shown, shipped)
+    )
+    assert told == ships
     before = written.read_text()
     assert program.main(["draw"]) == 0
     assert written.read_text() == before
