@@ -219,7 +219,9 @@ def _from_text(text: str, kind: Any) -> Any:
 
 
 def _is_path(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, os.PathLike)
+    # Python 3.10 takes list[str] for a type, of which it then cannot tell the bases.
+    is_class = isinstance(kind, type) and get_origin(kind) is None
+    return is_class and issubclass(kind, os.PathLike)
 
 
 def _described(kind: Any) -> str:
