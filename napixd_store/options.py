@@ -164,7 +164,8 @@ def _coerced(what: str, value: Any, hint: Any) -> Any:
             )
         value = value.filled(what)
     found = _taken(what, value, alternatives)
-    return located(what, found) if isinstance(found, os.PathLike) else found
+    is_path = isinstance(found, os.PathLike) and isinstance(found, _path())
+    return located(what, found) if is_path else found
 
 
 def _taken(what: str, value: Any, alternatives: tuple[Any, ...]) -> Any:
@@ -213,19 +214,19 @@ def _from_text(text: str, kind: Any) -> Any:
         return _WORDS[text.strip().lower()]
     if kind in (int, float):
         return kind(text)
-    if kind is Secret or (_is_path(kind) and text.strip()):
+    if kind is Secret or (kind is _path() and text.strip()):
         return kind(text)
     raise ValueError
 
 
-def _is_path(kind: Any) -> bool:
-    # Python 3.10 takes list[str] for a type, of which it then cannot tell the bases.
-    is_class = isinstance(kind, type) and get_origin(kind) is None
-    return is_class and issubclass(kind, os.PathLike)
+def _path() -> type:
+    from pathlib import Path  # only who names one pays for loading it
+
+    return Path
 
 
 def _described(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(choice) for choice in get_args(kind))
-    known = {bool: "yes or no", type(None): "None", Secret: "a text"}
-    return known.get(kind) or ("a path" if _is_path(kind) else str(getattr(kind, "__name__", kind)))
+    known = {bool: "yes or no", type(None): "None", _path(): "a path", Secret: "a text"}
+    return known.get(kind) or str(getattr(kind, "__name__", kind))

@@ -50,6 +50,27 @@ def test_the_plugin_without_bottle_says_what_to_install():
     )
 
 
+def test_an_operation_loads_nothing_for_that_might_fail_when_all_is_written():
+    program = """
+import sys
+from napixd_store import Store, transaction
+store = Store("a", backend="Memory")
+loaded = set(sys.modules)
+store["x"] = {"n": [1]}
+store.put("k", 1, expires_in=60), store.touch("k", expires_in=None), store.incr("n")
+store.add("k", 2), store.compute("n", lambda n: n + 1), store.update(y=2), store.sweep()
+with store.edit("x") as value:
+    value["n"].append(2)
+with transaction(store):
+    store["z"] = store["x"]
+list(store.range()), list(store.items()), store.snapshot(), store.pop("y")
+assert len(store) == 4
+store.drop()
+assert set(sys.modules) == loaded, set(sys.modules) - loaded
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def environment_of_a_user(bytecode: Path) -> dict[str, str]:
     """Compiled modules, as pip leaves them."""
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}

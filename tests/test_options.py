@@ -1,7 +1,7 @@
 """Options: held against the signature of the function that takes them, and against its types."""
 
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import pytest
@@ -67,6 +67,8 @@ COERCED: list[tuple[str, Any, Any]] = [
     ("limit", None, None),
     ("anything", "5", "5"),
     ("anything", [1], [1]),
+    ("anything", Path("stores"), Path("stores").absolute()),
+    ("anything", PurePosixPath("stores"), PurePosixPath("stores")),
 ]
 
 

@@ -6,6 +6,7 @@ left records, and 1,000 at least. So it costs a write no more than a look at two
 dead never outnumber the living, but for a thousand.
 """
 
+import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final, TypeVar
@@ -136,6 +137,5 @@ class DeadlineMethods(Verbs[V]):
 
 def _some_writes() -> int:
     """Return after how many writes a process sweeps first; no two that end early wait for ever."""
-    from random import randrange  # only who gives deadlines pays for loading it
-
-    return randrange(AT_ONCE)  # noqa: S311 - nothing is secret about it
+    # To load `random` costs everybody who imports this; and here it might fail, after the write.
+    return int.from_bytes(os.urandom(4), "big") % AT_ONCE
